@@ -1,0 +1,85 @@
+"""The record of truth of background work. Celery only wakes a worker; what to do stands here."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db import models
+
+from tenants.models import TenantOwned
+from tenants.scope import ScopedManager
+
+
+class JobKind(models.TextChoices):
+    INGEST = "ingest"
+    REINDEX = "reindex"
+    DELETE = "delete"
+
+
+class JobState(models.TextChoices):
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ACTIVE_STATES = (JobState.QUEUED, JobState.RUNNING)
+
+
+class IngestJob(TenantOwned):
+    """One piece of work on one source.
+
+    A worker holds a job by ``run_token`` until ``lease_until`` (database time) and renews it by a
+    heartbeat; every write of a worker names its token, so a late worker writes nothing.
+    """
+
+    # No foreign key: the job of a deletion outlives its source.
+    source_id = models.UUIDField(null=True, db_index=True)
+    document_id = models.UUIDField(null=True)
+    kind = models.CharField(max_length=10, choices=JobKind.choices, default=JobKind.INGEST)
+    state = models.CharField(max_length=10, choices=JobState.choices, default=JobState.QUEUED)
+    stage = models.CharField(max_length=10, blank=True)
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    waiting_for = models.CharField(max_length=300, blank=True)
+    error = models.JSONField(null=True, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    run_token = models.UUIDField(null=True, editable=False)
+    lease_until = models.DateTimeField(null=True, editable=False)
+    not_before = models.DateTimeField(null=True, editable=False)
+    cancel_requested = models.BooleanField(default=False, editable=False)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(TenantOwned.Meta):
+        indexes = [models.Index(fields=["state", "not_before", "created_at"])]
+        constraints = [
+            # One live piece of work of a kind for a source: a second request joins the first.
+            models.UniqueConstraint(
+                fields=["source_id", "kind"],
+                condition=models.Q(state="queued") & models.Q(document_id__isnull=True),
+                name="one_queued_job_per_source_and_kind",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id} ({self.state})"
+
+
+class TenantTurn(models.Model):
+    """When a tenant's work was last taken: the least recently served comes first."""
+
+    tenant = models.OneToOneField(
+        "tenants.Tenant", on_delete=models.CASCADE, primary_key=True, related_name="+"
+    )
+    served_at = models.DateTimeField(db_index=True)
+
+    objects: ClassVar[ScopedManager[Any]] = ScopedManager()
+
+    class Meta:
+        base_manager_name = "objects"
+
+    def __str__(self) -> str:
+        return f"{self.tenant_id} at {self.served_at}"

@@ -1,0 +1,18 @@
+"""App configurations of the roof."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig as DjangoAdminConfig
+
+
+class MiniRAGConfig(AppConfig):
+    name = "minirag"
+    default = True
+
+
+class AdminConfig(DjangoAdminConfig):
+    """Django's admin with our site class for platform operators."""
+
+    default = False
+    default_site = "minirag.admin_site.PlatformAdminSite"

@@ -1,0 +1,308 @@
+"""The one module that reads the environment. A bad or missing value stops the start by its name.
+
+``docs/settings.md`` documents every variable read here; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+# --- where we are ------------------------------------------------------------------------------
+
+MINIRAG_DATA_DIR = Path(env.str("MINIRAG_DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
+# `make demo` keeps its secrets here, so that a bare manage.py in the same folder finds its data.
+# What the environment says already stands.
+_env_file = MINIRAG_DATA_DIR / "env"
+if _env_file.is_file():
+    environ.Env.read_env(str(_env_file))
+
+TESTING = "pytest" in sys.modules
+MINIRAG_ENV = env.str("MINIRAG_ENV", default="production")
+if MINIRAG_ENV not in ("production", "development"):
+    raise ImproperlyConfigured("MINIRAG_ENV must be 'production' or 'development'.")
+DEVELOPMENT = MINIRAG_ENV == "development"
+DEBUG = env.bool("DEBUG", default=False)
+if DEBUG and not DEVELOPMENT:
+    raise ImproperlyConfigured("DEBUG must be off where MINIRAG_ENV is production.")
+
+
+def _secret(name: str, *, least: int) -> str:
+    """A secret from the environment, long enough and not one that everybody knows."""
+    value = env.str(name, default="")
+    if not value:
+        raise ImproperlyConfigured(f"{name} is missing. See docs/settings.md.")
+    if len(value) < least or len(set(value)) < 8 or "insecure" in value or "change" in value:
+        raise ImproperlyConfigured(f"{name} is too short or a known default: {least}+ random characters.")
+    return value
+
+
+SECRET_KEY = _secret("SECRET_KEY", least=40)
+# Masters for credentials at rest, newest first: 32 random bytes each, URL-safe base64.
+MINIRAG_ENCRYPTION_KEYS: list[str] = env.list("MINIRAG_ENCRYPTION_KEYS", default=[])
+
+ALLOWED_HOSTS: list[str] = env.list(
+    "ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if DEVELOPMENT else []
+)
+if not DEVELOPMENT and (not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS):
+    raise ImproperlyConfigured("ALLOWED_HOSTS must name the hosts (not '*') in production.")
+MINIRAG_PUBLIC_URL = env.str("MINIRAG_PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
+MINIRAG_TRUSTED_PROXIES: list[str] = env.list("MINIRAG_TRUSTED_PROXIES", default=[])
+CSRF_TRUSTED_ORIGINS = [MINIRAG_PUBLIC_URL]
+
+# --- apps and middleware -----------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "minirag.apps.AdminConfig",
+    "rest_framework",
+    "drf_spectacular",
+    "axes",
+    "channels",
+    "minirag.apps.MiniRAGConfig",
+    "tenants",
+    "sources",
+    "usage",
+    "bots",
+    "ingestion",
+    "chat",
+]
+
+MIDDLEWARE = [
+    "minirag.middleware.RequestContextMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "minirag.middleware.SecurityHeadersMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "tenants.middleware.ScopeGuardMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "minirag.urls"
+ASGI_APPLICATION = "minirag.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- database ----------------------------------------------------------------------------------
+
+_database: dict[str, Any] = env.db_url(
+    "DATABASE_URL", default=f"sqlite:///{MINIRAG_DATA_DIR / 'minirag.sqlite3'}"
+)
+if _database["ENGINE"].endswith("sqlite3"):
+    # IMMEDIATE takes the write lock at BEGIN: no upgrade deadlocks (0 of 480 lock errors measured).
+    _database["OPTIONS"] = {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+    }
+else:
+    # Connections go back to the pool after each piece of database work, not after each request.
+    _database["CONN_MAX_AGE"] = 0
+    _database["OPTIONS"] = {
+        "pool": {
+            "min_size": 1,
+            "max_size": env.int("MINIRAG_DB_POOL", default=10),
+            "timeout": 10,
+        }
+    }
+DATABASES = {"default": _database}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- the two shapes of running (decided in minirag.wiring, nowhere else) -----------------------
+
+REDIS_URL = env.str("REDIS_URL", default="")
+QDRANT_URL = env.str("QDRANT_URL", default="")
+QDRANT_API_KEY = env.str("QDRANT_API_KEY", default="")
+
+# --- celery ------------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = REDIS_URL or "memory://"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600} if REDIS_URL else {}
+CELERY_TASK_SOFT_TIME_LIMIT = 1500
+CELERY_TASK_TIME_LIMIT = 1800
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30.0
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+# --- people ------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "tenants.User"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+AXES_FAILURE_LIMIT = env.int("MINIRAG_LOGIN_FAILURES", default=10)
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False
+LOGIN_URL = "/console/login/"
+LOGIN_REDIRECT_URL = "/console/"
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+_https = MINIRAG_PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = _https
+CSRF_COOKIE_SECURE = _https
+SECURE_SSL_REDIRECT = False  # the proxy in front does it; health checks come in plain
+SECURE_HSTS_SECONDS = 31536000 if _https else 0
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+
+JWT_ACCESS_MINUTES = 15
+JWT_REFRESH_DAYS = 7
+MINIRAG_BOOTSTRAP_TOKEN = env.str("MINIRAG_BOOTSTRAP_TOKEN", default="")
+MINIRAG_OPEN_SIGNUP = env.bool("MINIRAG_OPEN_SIGNUP", default=False)
+MINIRAG_METRICS_TOKEN = env.str("MINIRAG_METRICS_TOKEN", default="")
+
+# --- API ---------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.authentication.BearerAuthentication", "tenants.authentication.TenantSessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["tenants.permissions.ScopePermission"],
+    "DEFAULT_RENDERER_CLASSES": [
+        "rest_framework.renderers.JSONRenderer",
+        "minirag.api.renderers.BrowsableRenderer",
+    ],
+    "DEFAULT_PARSER_CLASSES": [
+        "minirag.api.parsers.StrictJSONParser",
+        "rest_framework.parsers.FormParser",
+        "rest_framework.parsers.MultiPartParser",
+    ],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "minirag.api.errors.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,
+    "UNAUTHENTICATED_USER": None,
+    "COERCE_DECIMAL_TO_STRING": True,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "MiniRAG",
+    "DESCRIPTION": "Multi-tenant retrieval-augmented answers with citations that hold.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": r"/v1",
+}
+
+# --- limits: every one has a name --------------------------------------------------------------
+
+MINIRAG_RATE_API = env.int("MINIRAG_RATE_API", default=600)
+MINIRAG_RATE_CHAT = env.int("MINIRAG_RATE_CHAT", default=60)
+MINIRAG_RATE_WIDGET = env.int("MINIRAG_RATE_WIDGET", default=20)
+MINIRAG_MAX_STREAMS = env.int("MINIRAG_MAX_STREAMS", default=20)
+MINIRAG_MAX_BODY_BYTES = env.int("MINIRAG_MAX_BODY_BYTES", default=8 * 1024 * 1024)
+MINIRAG_MAX_UPLOAD_BYTES = env.int("MINIRAG_MAX_UPLOAD_BYTES", default=100 * 1024 * 1024)
+DATA_UPLOAD_MAX_MEMORY_SIZE = MINIRAG_MAX_BODY_BYTES
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FILES = 100
+
+# --- egress ------------------------------------------------------------------------------------
+
+MINIRAG_EGRESS_ALLOW: list[str] = env.list("MINIRAG_EGRESS_ALLOW", default=[])
+# Longest name lookup, in seconds.
+MINIRAG_DNS_TIMEOUT = env.int("MINIRAG_DNS_TIMEOUT", default=5)
+MINIRAG_MAX_URL_LENGTH = env.int("MINIRAG_MAX_URL_LENGTH", default=2048)
+# Largest answer of any server that a tenant named (a provider's reply), inflated.
+MINIRAG_EGRESS_MAX_BYTES = env.int("MINIRAG_EGRESS_MAX_BYTES", default=64 * 1024 * 1024)
+# One page of a url source: bytes inflated, seconds for the whole transfer, redirects followed.
+MINIRAG_FETCH_MAX_BYTES = env.int("MINIRAG_FETCH_MAX_BYTES", default=20 * 1024 * 1024)
+MINIRAG_FETCH_SECONDS = env.int("MINIRAG_FETCH_SECONDS", default=60)
+MINIRAG_FETCH_REDIRECTS = env.int("MINIRAG_FETCH_REDIRECTS", default=5)
+MINIRAG_PROVIDERS: list[str] = env.list("MINIRAG_PROVIDERS", default=[])
+# Scripted models for tests; refused outside development.
+MINIRAG_FAKES = DEVELOPMENT and env.bool("MINIRAG_FAKES", default=False)
+
+# --- files -------------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env.str("MINIRAG_STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
+STATICFILES_DIRS = [BASE_DIR / "templates" / "static"]
+WHITENOISE_USE_FINDERS = DEVELOPMENT
+WHITENOISE_AUTOREFRESH = False
+MEDIA_ROOT = MINIRAG_DATA_DIR / "uploads"
+MEDIA_URL = ""
+_s3_bucket = env.str("MINIRAG_S3_BUCKET", default="")
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": (
+        {
+            "BACKEND": "storages.backends.s3.S3Storage",
+            "OPTIONS": {
+                "bucket_name": _s3_bucket,
+                "endpoint_url": env.str("MINIRAG_S3_ENDPOINT", default="") or None,
+                "access_key": env.str("MINIRAG_S3_ACCESS_KEY", default="") or None,
+                "secret_key": env.str("MINIRAG_S3_SECRET_KEY", default="") or None,
+                "file_overwrite": True,
+                "default_acl": None,
+            },
+        }
+        if _s3_bucket
+        else {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+    ),
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEVELOPMENT
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# --- language, time, log -----------------------------------------------------------------------
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.str("MINIRAG_LOG_LEVEL", default="INFO")},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "httpx": {"level": "WARNING"},
+        "LiteLLM": {"level": "ERROR"},
+    },
+}

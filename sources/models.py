@@ -1,0 +1,133 @@
+"""Where answers come from: a source holds documents, a document holds chunks.
+
+The database is the truth, the vector store an index of it.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+
+from tenants.models import TenantOwned
+
+
+class SourceType(models.TextChoices):
+    TEXT = "text"
+    FILE = "file"
+    URL = "url"
+
+
+class SourceStatus(models.TextChoices):
+    PENDING = "pending"
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    READY = "ready"
+    PARTIAL = "partial"
+    FAILED = "failed"
+
+
+class DocumentStatus(models.TextChoices):
+    PENDING = "pending"
+    PROCESSING = "processing"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class Source(TenantOwned):
+    """A text, a set of files or a page. A tombstone (``deleted_at``) is found by nobody."""
+
+    name = models.CharField(max_length=200)
+    type = models.CharField(max_length=10, choices=SourceType.choices)
+    content = models.TextField(blank=True)
+    url = models.CharField(max_length=2000, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    status = models.CharField(
+        max_length=12, choices=SourceStatus.choices, default=SourceStatus.PENDING
+    )
+    error = models.JSONField(null=True, blank=True)
+    last_ingested_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta(TenantOwned.Meta):
+        pass
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Document(TenantOwned):
+    """One readable thing of a source, by its stable ``key``.
+
+    ``text`` and the chunks are of the live generation; ``upload`` is the stored original. A new
+    upload of the same key waits in ``pending_upload`` until the next ingest has it whole.
+    """
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="documents")
+    key = models.CharField(max_length=1000)
+    title = models.CharField(max_length=500, blank=True)
+    url = models.CharField(max_length=2000, blank=True)
+    mime_type = models.CharField(max_length=200, blank=True)
+    text = models.TextField(blank=True)
+    text_length = models.PositiveIntegerField(default=0)
+    content_hash = models.CharField(max_length=64, blank=True)
+    status = models.CharField(
+        max_length=12, choices=DocumentStatus.choices, default=DocumentStatus.PENDING
+    )
+    error = models.JSONField(null=True, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    # 0: nothing ingested yet. The flip to n+1 is one transaction.
+    generation = models.PositiveIntegerField(default=0)
+    # What the live generation was made with, so that a changed setting re-indexes.
+    index_model = models.CharField(max_length=200, blank=True)
+    upload = models.CharField(max_length=500, blank=True)
+    pending_upload = models.CharField(max_length=500, blank=True)
+    size_bytes = models.PositiveBigIntegerField(default=0)
+    deleted_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta(TenantOwned.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source", "key"],
+                condition=models.Q(deleted_at__isnull=True),
+                name="one_live_document_per_key",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.title or self.key
+
+
+class Chunk(TenantOwned):
+    """A passage: ``document.text[start:end] == text`` always, offsets in code points.
+
+    A row is stable while its text stands in the document: matched by (document, text hash,
+    occurrence) it keeps id, enabled flag and citations across generations; only
+    ``qdrant_point_id`` carries the generation.
+    """
+
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="chunks")
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+")
+    ordinal = models.PositiveIntegerField()
+    text = models.TextField()
+    text_hash = models.CharField(max_length=64)
+    occurrence = models.PositiveIntegerField(default=0)
+    start = models.PositiveIntegerField()
+    end = models.PositiveIntegerField()
+    page = models.PositiveIntegerField(null=True, blank=True)
+    heading_path = models.JSONField(default=list, blank=True)
+    token_count = models.PositiveIntegerField()
+    enabled = models.BooleanField(default=True)
+    qdrant_point_id = models.UUIDField(unique=True)
+
+    class Meta(TenantOwned.Meta):
+        ordering = ["document", "ordinal"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["document", "text_hash", "occurrence"], name="one_chunk_per_occurrence"
+            )
+        ]
+        indexes = [models.Index(fields=["document", "ordinal"])]
+
+    def __str__(self) -> str:
+        return f"{self.document_id} #{self.ordinal}"

@@ -1,0 +1,31 @@
+"""The base of every row that belongs to one tenant."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar
+
+from django.db import models
+
+from tenants.scope import ScopedManager, check_owner
+
+
+class TenantOwned(models.Model):
+    """A tenant's row: random id, scoped manager everywhere, refused across tenants on save."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(
+        "tenants.Tenant", on_delete=models.CASCADE, related_name="+", editable=False
+    )
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    objects: ClassVar[ScopedManager[Any]] = ScopedManager()
+
+    class Meta:
+        abstract = True
+        base_manager_name = "objects"
+        ordering = ["-created_at", "-id"]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        check_owner(self)
+        super().save(*args, **kwargs)
