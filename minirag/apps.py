@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig as DjangoAdminConfig
 
+from minirag import checks as _checks  # registers the system checks  # noqa: F401
+
 
 class MiniRAGConfig(AppConfig):
     name = "minirag"

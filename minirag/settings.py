@@ -84,7 +84,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "minirag.middleware.RequestContextMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "minirag.statics.StaticFilesMiddleware",
     "minirag.middleware.SecurityHeadersMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -92,7 +92,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "tenants.middleware.ScopeGuardMiddleware",
-    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "minirag.urls"
@@ -235,6 +234,7 @@ MINIRAG_RATE_WIDGET = env.int("MINIRAG_RATE_WIDGET", default=20)
 MINIRAG_MAX_STREAMS = env.int("MINIRAG_MAX_STREAMS", default=20)
 MINIRAG_MAX_BODY_BYTES = env.int("MINIRAG_MAX_BODY_BYTES", default=8 * 1024 * 1024)
 MINIRAG_MAX_UPLOAD_BYTES = env.int("MINIRAG_MAX_UPLOAD_BYTES", default=100 * 1024 * 1024)
+MINIRAG_MAX_FRAME_BYTES = env.int("MINIRAG_MAX_FRAME_BYTES", default=256 * 1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MINIRAG_MAX_BODY_BYTES
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FILES = 100

@@ -1,0 +1,91 @@
+"""Is the process alive, are its dependencies there, and what do the numbers say."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from collections.abc import Callable
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_GET
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from minirag import gates, wiring
+from minirag.errors import MiniRAGError
+
+logger = logging.getLogger(__name__)
+
+
+@require_GET
+def healthz(request: HttpRequest) -> JsonResponse:
+    """The process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+def _database() -> str:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        logger.warning("readiness: database", exc_info=True)
+        return "unreachable"
+    return "ok"
+
+
+def _store() -> str:
+    try:
+        wiring.vector_store().ping()
+    except MiniRAGError as error:
+        logger.warning("readiness: vector store", exc_info=True)
+        return error.message
+    return "ok"
+
+
+def _redis() -> str:
+    client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
+    try:
+        client.ping()
+    except redis.RedisError:
+        logger.warning("readiness: redis", exc_info=True)
+        return "unreachable"
+    finally:
+        client.close()
+    return "ok"
+
+
+@require_GET
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Each dependency by name: 200 when all are ``ok``, else 503."""
+    probes: dict[str, Callable[[], str]] = {"database": _database, "vector_store": _store}
+    if settings.REDIS_URL:
+        probes["redis"] = _redis
+    checks = {name: probe() for name, probe in probes.items()} | gates.waiting()
+    ready = all(state == "ok" for state in checks.values())
+    response = JsonResponse(
+        {"status": "ready" if ready else "waiting", "checks": checks}, status=200 if ready else 503
+    )
+    if not ready:
+        response["Retry-After"] = "2"
+    return response
+
+
+@require_GET
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus figures, for the holder of ``MINIRAG_METRICS_TOKEN`` only."""
+    expected = settings.MINIRAG_METRICS_TOKEN
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if not expected or not hmac.compare_digest(given.encode(), expected.encode()):
+        return JsonResponse(
+            {
+                "error": {
+                    "code": "unauthenticated",
+                    "message": "MINIRAG_METRICS_TOKEN is needed as Bearer.",
+                    "request_id": getattr(request, "request_id", ""),
+                }
+            },
+            status=401,
+        )
+    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,28 @@
+"""Where every page and call lives."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+from minirag import health
+
+urlpatterns = [
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("metrics", health.metrics),
+    path("admin/", admin.site.urls),
+    path("v1/", include("minirag.api.urls")),
+    path("v1/", include("tenants.urls")),
+    path("v1/", include("sources.urls")),
+    path("v1/", include("bots.urls")),
+    path("v1/", include("ingestion.urls")),
+    path("v1/", include("chat.urls")),
+    path("v1/", include("usage.urls")),
+    path("widget/v1/", include("chat.widget_urls")),
+]
+
+handler400 = "minirag.api.errors.handler400"
+handler403 = "minirag.api.errors.handler403"
+handler404 = "minirag.api.errors.handler404"
+handler500 = "minirag.api.errors.handler500"

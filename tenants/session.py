@@ -1,0 +1,39 @@
+"""Which of a signed-in person's tenants this browser session works in."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpRequest
+
+from tenants.models import Membership, User
+from tenants.scope import platform_scope
+
+SESSION_KEY = "minirag_tenant"
+
+
+def remember_tenant(request: HttpRequest, tenant_id: UUID) -> None:
+    """Work in this tenant from now on; membership is checked at each request, not here."""
+    request.session[SESSION_KEY] = str(tenant_id)
+
+
+def memberships_of(user: User) -> list[Membership]:
+    """Accepted memberships of tenants that are not suspended, by tenant name."""
+    with platform_scope("session: memberships of the signed-in user"):
+        return list(
+            Membership.objects.filter(
+                user=user, accepted_at__isnull=False, tenant__suspended_at__isnull=True
+            )
+            .select_related("tenant")
+            .order_by("tenant__name", "id")
+        )
+
+
+def active_membership(request: HttpRequest) -> Membership | None:
+    """The membership this session works under; the first one where none was chosen (yet)."""
+    user = request.user
+    if not isinstance(user, User) or not user.is_active:
+        return None
+    wanted = request.session.get(SESSION_KEY)
+    found = memberships_of(user)
+    return next((row for row in found if str(row.tenant_id) == wanted), found[0] if found else None)
