@@ -17,4 +17,4 @@ class AdminConfig(DjangoAdminConfig):
     """Django's admin with our site class for platform operators."""
 
     default = False
-    default_site = "minirag.admin_site.PlatformAdminSite"
+    default_site = "tenants.console.PlatformSite"

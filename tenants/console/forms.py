@@ -1,0 +1,50 @@
+"""Forms that are valid only when the service took them: one rule book for API and console."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.db import models
+
+from minirag.errors import MiniRAGError
+
+
+class DomainForm(forms.ModelForm[Any]):
+    """A model form whose last step of validation is the service itself.
+
+    So a refusal of the service stands beside its field, and nothing is saved in another way.
+    """
+
+    # Set by DomainAdmin.get_form: calls the service and returns the row.
+    apply: Callable[[DomainForm], models.Model] | None = None
+    saved: models.Model | None = None
+    _outcome: bool | None = None
+
+    def is_valid(self) -> bool:
+        if self._outcome is None:
+            self._outcome = super().is_valid() and self._applied()
+        return self._outcome
+
+    def _applied(self) -> bool:
+        if self.apply is None:
+            return True
+        try:
+            self.saved = self.apply()  # type: ignore[call-arg]
+        except MiniRAGError as error:
+            self._show(error)
+            return False
+        return True
+
+    def _show(self, error: MiniRAGError) -> None:
+        if not error.fields:
+            self.add_error(None, error.message)
+            return
+        for name, texts in error.fields.items():
+            for text in texts:
+                known = name in self.fields
+                self.add_error(name if known else None, text if known else f"{name}: {text}")
+
+    def _post_clean(self) -> None:
+        """The service judges the values, so the model's own validation is not asked twice."""

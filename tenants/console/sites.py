@@ -1,0 +1,101 @@
+"""The sites. Every view of theirs runs inside a scope, its template included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.forms import AuthenticationForm
+from django.http import HttpRequest, HttpResponseBase
+from django.template.response import TemplateResponse
+
+from tenants.context import ActorKind, AuthContext, role_scopes
+from tenants.models import Membership, Role, User
+from tenants.scope import platform_scope, tenant_scope
+from tenants.session import active_membership, memberships_of
+
+View = Callable[..., HttpResponseBase]
+
+
+def session_context(request: HttpRequest, membership: Membership) -> AuthContext:
+    """The acting credential of a signed-in person in one tenant."""
+    user = membership.user if isinstance(membership.user, User) else None
+    return AuthContext(
+        tenant_id=membership.tenant_id,
+        kind=ActorKind.USER,
+        actor_id=str(membership.user_id),
+        actor=user.email if user else "",
+        scopes=role_scopes(membership.role),
+        role=Role(membership.role),
+        user_id=membership.user_id,
+        ip=getattr(request, "client_ip", None),
+        request_id=getattr(request, "request_id", ""),
+    )
+
+
+class ScopedSite(admin.AdminSite):
+    """A site whose views run, and render, inside the scope that ``scope_of`` gives."""
+
+    def scope_of(self, request: HttpRequest) -> AbstractContextManager[None]:
+        """The scope of this request; ``has_permission`` was true before it is asked."""
+        raise PermissionError("A scoped site must say whose rows it shows.")
+
+    def admin_view(self, view: View, cacheable: bool = False) -> View:
+        def scoped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            with self.scope_of(request):
+                response = view(request, *args, **kwargs)
+                if isinstance(response, TemplateResponse) and not response.is_rendered:
+                    response.render()  # lazily it would query outside the scope
+                return response
+
+        return super().admin_view(scoped, cacheable)  # type: ignore[arg-type,return-value]
+
+
+class ConsoleSite(ScopedSite):
+    """For tenant operators: the domain's models, their own tenant's rows only."""
+
+    site_header = "MiniRAG console"
+    site_title = "MiniRAG console"
+    index_title = "Your tenant"
+    login_form = AuthenticationForm
+    enable_nav_sidebar = True
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        return self.membership(request) is not None
+
+    def membership(self, request: HttpRequest) -> Membership | None:
+        """The membership this request works under, looked up once."""
+        if not hasattr(request, "minirag_membership"):
+            request.minirag_membership = active_membership(request)  # type: ignore[attr-defined]
+        return request.minirag_membership  # type: ignore[attr-defined,no-any-return]
+
+    def scope_of(self, request: HttpRequest) -> AbstractContextManager[None]:
+        membership = self.membership(request)
+        if membership is None:
+            raise PermissionError("The console was entered without a membership.")
+        request.minirag_auth = session_context(request, membership)  # type: ignore[attr-defined]
+        return tenant_scope(membership.tenant_id)
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        context = super().each_context(request)
+        membership = self.membership(request)
+        if membership is not None and isinstance(request.user, User):
+            context["active_membership"] = membership
+            context["memberships"] = memberships_of(request.user)
+        return context
+
+
+class PlatformSite(ScopedSite):
+    """For platform operators: all tenants."""
+
+    site_header = "MiniRAG platform"
+    site_title = "MiniRAG platform"
+    index_title = "All tenants"
+
+    def scope_of(self, request: HttpRequest) -> AbstractContextManager[None]:
+        return platform_scope("platform admin")
+
+
+console_site = ConsoleSite(name="console")
