@@ -1,0 +1,1 @@
+"""Adapters of the ``VectorStore`` seam: ``edge`` (in-process), ``qdrant`` (server), ``memory``."""

@@ -1,0 +1,267 @@
+"""``EdgeStore``: Qdrant's engine inside this process, one shard of all tenants per vector space.
+
+The engine never releases the GIL and takes no search after a fork: calls are kept small and shards
+open at first use. ``optimize()`` is never called (it stops every thread for seconds); brute force
+under a tenant filter is fast enough to hundreds of thousands of points.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID
+
+import qdrant_edge as engine
+
+from minirag.errors import RetrievalUnavailable, Unavailable
+from minirag.types import Point, PointSelector, SparseVector, StoreHit, VectorQuery, VectorSpace
+from minirag.vectorstores.holder import Holder
+from minirag.vectorstores.points import (
+    CANDIDATES,
+    CHUNK,
+    DENSE,
+    DOCUMENT,
+    INDEXED,
+    SCROLL_PAGE,
+    SOURCE,
+    SPARSE,
+    TENANT,
+    UPSERT_BATCH,
+    batches,
+    best_first,
+    check_points,
+    check_query,
+    hit_of,
+    payload_of,
+    selects_nothing,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class EdgeStore:
+    """``VectorStore`` in the folder ``path``, for one process; a second gets ``Unavailable``."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._holder = Holder(path)
+        self._lock = threading.Lock()
+        self._shards: dict[str, engine.EdgeShard] = {}
+        self._pid: int | None = None
+        self._closed = False
+
+    # --- VectorStore ---------------------------------------------------------------------------
+
+    def ensure_collection(self, space: VectorSpace) -> None:
+        self._shard(space, create=True)
+
+    def upsert(self, space: VectorSpace, tenant_id: UUID, points: Sequence[Point]) -> None:
+        """Costs one fsync round (about 10 ms) per call, so hand over a document at a time."""
+        check_points(space, points)
+        shard = self._shard(space)
+        if shard is None:
+            raise RetrievalUnavailable("The index of this embedding model does not exist yet.")
+        own = _filter(tenant_id)
+        with _engine_errors():
+            for batch in batches(points, UPSERT_BATCH):
+                records = [_record(tenant_id, point) for point in batch]
+                # The condition: nobody replaces another tenant's point, whatever its id.
+                shard.update(engine.UpdateOperation.upsert_points(records, condition=own))
+            shard.flush()
+
+    def search(self, space: VectorSpace, tenant_id: UUID, query: VectorQuery) -> list[StoreHit]:
+        check_query(space, query)
+        shard = self._shard(space)
+        if shard is None or not query.source_ids or query.limit < 1:
+            return []
+        with _engine_errors():
+            found = shard.query(_hybrid(tenant_id, query))
+            if not found:
+                return []
+            cosines = shard.query(_cosines(tenant_id, query, [point.id for point in found]))
+        cosine = {str(point.id): point.score for point in cosines}
+        return best_first(
+            hit_of(tenant_id, point.id, point.payload, point.score, cosine[str(point.id)])
+            for point in found
+            if str(point.id) in cosine  # deleted between the two queries
+        )
+
+    def delete(self, space: VectorSpace, tenant_id: UUID, selector: PointSelector) -> None:
+        shard = self._shard(space)
+        if shard is None or selects_nothing(selector):
+            return
+        with _engine_errors():
+            where = _filter(tenant_id, selector)
+            shard.update(engine.UpdateOperation.delete_points_by_filter(where))
+            shard.flush()
+
+    def count(self, space: VectorSpace, tenant_id: UUID, selector: PointSelector) -> int:
+        shard = self._shard(space)
+        if shard is None or selects_nothing(selector):
+            return 0
+        with _engine_errors():
+            where = _filter(tenant_id, selector)
+            return shard.count(engine.CountRequest(exact=True, filter=where))
+
+    def scroll_ids(
+        self, space: VectorSpace, tenant_id: UUID, selector: PointSelector
+    ) -> Iterator[UUID]:
+        shard = self._shard(space)
+        if shard is None or selects_nothing(selector):
+            return
+        where = _filter(tenant_id, selector)
+        offset: engine.PointId | None = None
+        while True:
+            with _engine_errors():
+                records, offset = shard.scroll(
+                    engine.ScrollRequest(
+                        offset=offset,
+                        limit=SCROLL_PAGE,
+                        filter=where,
+                        with_payload=False,
+                        with_vector=False,
+                    )
+                )
+            yield from (UUID(str(record.id)) for record in records)
+            if offset is None:
+                return
+
+    def ping(self) -> None:
+        with self._lock:
+            self._take_folder()
+
+    def close(self) -> None:
+        """Flush and release every shard and the folder. Once is enough, twice is no error."""
+        with self._lock:
+            self._closed = True
+            shards, self._shards = self._shards, {}
+            if self._pid == os.getpid():
+                with _engine_errors():
+                    for shard in shards.values():
+                        shard.flush()
+                        shard.close()
+            self._holder.release()
+
+    # --- shards --------------------------------------------------------------------------------
+
+    def _shard(self, space: VectorSpace, *, create: bool = False) -> engine.EdgeShard | None:
+        """The open shard of ``space``; None where there is none and none is wanted."""
+        with self._lock:
+            self._take_folder()
+            shard = self._shards.get(space.collection)
+            if shard is None:
+                shard = self._open(space, create)
+                if shard is not None:
+                    self._shards[space.collection] = shard
+            return shard
+
+    def _take_folder(self) -> None:
+        if self._closed:
+            raise RetrievalUnavailable("The vector store is closed.")
+        if self._pid not in (None, os.getpid()):
+            # The engine would hang here: its threads stayed behind in the parent.
+            raise Unavailable("The vector store was opened before a fork; open it in the child.")
+        self._holder.take()
+        self._pid = os.getpid()
+
+    def _open(self, space: VectorSpace, create: bool) -> engine.EdgeShard | None:
+        folder = self._path / space.collection
+        with _engine_errors():
+            if folder.is_dir():
+                return engine.EdgeShard.load(str(folder))
+            if not create:
+                return None
+            # Built aside and renamed, so that a kill in between leaves no half collection.
+            unfinished = self._path / f"{space.collection}.new"
+            shutil.rmtree(unfinished, ignore_errors=True)
+            _create(unfinished, space)
+            unfinished.rename(folder)
+            return engine.EdgeShard.load(str(folder))
+
+
+def _create(folder: Path, space: VectorSpace) -> None:
+    folder.mkdir()
+    dense = engine.EdgeVectorParams(size=space.dimensions, distance=engine.Distance.Cosine)
+    sparse = engine.EdgeSparseVectorParams(modifier=engine.Modifier.Idf)
+    config = engine.EdgeConfig(vectors={DENSE: dense}, sparse_vectors={SPARSE: sparse})
+    shard = engine.EdgeShard.create(str(folder), config)
+    for field in INDEXED:
+        params = engine.UuidIndexParams(is_tenant=field == TENANT)
+        shard.update(engine.UpdateOperation.create_field_index(field, params))
+    shard.flush()
+    shard.close()
+
+
+@contextmanager
+def _engine_errors() -> Iterator[None]:
+    """The whole table: the engine raises bare ``Exception`` for everything."""
+    try:
+        yield
+    except Exception as exc:
+        logger.exception("The embedded vector store failed")
+        raise RetrievalUnavailable from exc
+
+
+# --- our values to the engine's ----------------------------------------------------------------
+
+
+def _record(tenant_id: UUID, point: Point) -> engine.Point:
+    vectors: dict[str, engine.NamedVector] = {
+        DENSE: point.dense.tolist(),
+        SPARSE: _sparse(point.sparse),
+    }
+    return engine.Point(id=point.id, vector=vectors, payload=payload_of(tenant_id, point))
+
+
+def _sparse(vector: SparseVector) -> engine.SparseVector:
+    return engine.SparseVector(indices=list(vector.indices), values=list(vector.values))
+
+
+def _filter(tenant_id: UUID, selector: PointSelector | None = None) -> engine.Filter:
+    """The tenant first, always; ``selects_nothing`` was asked before."""
+    tenant = engine.FieldCondition(TENANT, match=engine.MatchValue(str(tenant_id)))
+    must: list[engine.ConditionType] = [tenant]
+    if selector is not None:
+        for field, ids in ((SOURCE, selector.source_ids), (DOCUMENT, selector.document_ids)):
+            if ids is not None:
+                any_of = engine.MatchAny([str(value) for value in ids])
+                must.append(engine.FieldCondition(field, match=any_of))
+        if selector.point_ids is not None:
+            must.append(engine.HasIdCondition(set(selector.point_ids)))
+    return engine.Filter(must=must)
+
+
+def _hybrid(tenant_id: UUID, query: VectorQuery) -> engine.QueryRequest:
+    where = _filter(tenant_id, PointSelector(source_ids=query.source_ids))
+    candidates = max(CANDIDATES, query.limit)
+    dense = engine.Query.Nearest(query.dense.tolist(), using=DENSE)
+    prefetches = [engine.Prefetch(limit=candidates, query=dense, filter=where)]
+    if query.sparse.indices:
+        sparse = engine.Query.Nearest(_sparse(query.sparse), using=SPARSE)
+        # A tenant's rare words are judged by its own points, and tell nothing of others'.
+        own = engine.SearchParams(idf=engine.IdfParams(corpus=_filter(tenant_id)))
+        prefetches.append(engine.Prefetch(limit=candidates, query=sparse, filter=where, params=own))
+    return engine.QueryRequest(
+        limit=query.limit,
+        prefetches=prefetches,
+        query=engine.Fusion.Dbsf(),  # type: ignore[arg-type]  # the stub misses the base class
+        filter=where,
+        with_payload=engine.PayloadSelector.Include([TENANT, DOCUMENT, CHUNK]),
+    )
+
+
+def _cosines(
+    tenant_id: UUID, query: VectorQuery, ids: Sequence[engine.PointId]
+) -> engine.QueryRequest:
+    """A dense query over the hits only: cheaper than fetching their vectors from ten hits on."""
+    found = PointSelector(point_ids=[UUID(str(point_id)) for point_id in ids])
+    return engine.QueryRequest(
+        limit=len(ids),
+        query=engine.Query.Nearest(query.dense.tolist(), using=DENSE),
+        filter=_filter(tenant_id, found),
+    )
