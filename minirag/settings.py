@@ -123,6 +123,8 @@ if _database["ENGINE"].endswith("sqlite3"):
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
     }
+    # Tests use a real file: threads on a shared in-memory database meet locks that no timeout heals.
+    _database["TEST"] = {"NAME": str(MINIRAG_DATA_DIR / "test.sqlite3")}
 else:
     # Connections go back to the pool after each piece of database work, not after each request.
     _database["CONN_MAX_AGE"] = 0
@@ -252,6 +254,17 @@ MINIRAG_FETCH_MAX_BYTES = env.int("MINIRAG_FETCH_MAX_BYTES", default=20 * 1024 *
 MINIRAG_FETCH_SECONDS = env.int("MINIRAG_FETCH_SECONDS", default=60)
 MINIRAG_FETCH_REDIRECTS = env.int("MINIRAG_FETCH_REDIRECTS", default=5)
 MINIRAG_PROVIDERS: list[str] = env.list("MINIRAG_PROVIDERS", default=[])
+# A provider call, in seconds: to connect, until the first token, between two tokens, in all.
+MINIRAG_PROVIDER_CONNECT_TIMEOUT = env.float("MINIRAG_PROVIDER_CONNECT_TIMEOUT", default=10.0)
+MINIRAG_PROVIDER_FIRST_TOKEN_TIMEOUT = env.float(
+    "MINIRAG_PROVIDER_FIRST_TOKEN_TIMEOUT", default=60.0
+)
+MINIRAG_PROVIDER_TOKEN_TIMEOUT = env.float("MINIRAG_PROVIDER_TOKEN_TIMEOUT", default=30.0)
+MINIRAG_PROVIDER_TOTAL_TIMEOUT = env.float("MINIRAG_PROVIDER_TOTAL_TIMEOUT", default=600.0)
+# One embedding call as a whole, in seconds.
+MINIRAG_PROVIDER_EMBED_TIMEOUT = env.float("MINIRAG_PROVIDER_EMBED_TIMEOUT", default=60.0)
+# Largest reply of a model provider: all the events of a stream, or one embedding batch.
+MINIRAG_PROVIDER_MAX_BYTES = env.int("MINIRAG_PROVIDER_MAX_BYTES", default=32 * 1024 * 1024)
 # Scripted models for tests; refused outside development.
 MINIRAG_FAKES = DEVELOPMENT and env.bool("MINIRAG_FAKES", default=False)
 
