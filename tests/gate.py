@@ -1,0 +1,59 @@
+"""``make test``: the gate in two halves, embedded always, services where they answer.
+
+``python -m tests.gate [--long] [--share i/n] [pytest arguments]``
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
+SERVICE_VARIABLES = ("DATABASE_URL", "REDIS_URL", "QDRANT_URL")
+
+
+def answers(url: str, default_port: int) -> bool:
+    """Whether something listens there."""
+    parts = urlsplit(url)
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or default_port), 2):
+            return True
+    except OSError:
+        return False
+
+
+def missing_services(environ: dict[str, str]) -> str:
+    """Why the service half cannot run, in words; empty when it can."""
+    for name, port in (("DATABASE_URL", 5432), ("REDIS_URL", 6379)):
+        if not environ.get(name):
+            return f"{name} is not set"
+        if not answers(environ[name], port):
+            return f"{name} does not answer"
+    return ""
+
+
+def run_half(name: str, marks: str, environ: dict[str, str], extra: list[str]) -> int:
+    """One pytest run. A half without a test in it is a failure, not a pass."""
+    sys.stdout.write(f"== {name} half: pytest -m '{marks}' ==\n")
+    sys.stdout.flush()
+    command = [sys.executable, "-m", "pytest", "-m", marks, "-n", "2", "--dist", "loadfile"]
+    return subprocess.run([*command, *extra], env=environ, check=False).returncode  # noqa: S603
+
+
+def main(arguments: list[str]) -> int:
+    long = "--long" in arguments
+    extra = [argument for argument in arguments if argument != "--long"]
+    tier = "long" if long else "not long"
+    embedded = {k: v for k, v in os.environ.items() if k not in SERVICE_VARIABLES}
+    failed = run_half("embedded", f"({tier}) and not services", embedded, extra)
+    why = missing_services(dict(os.environ))
+    if why:
+        sys.stdout.write(f"The service half (PostgreSQL, Redis) did not run: {why}.\n")
+        return failed or int(os.environ.get("MINIRAG_REQUIRE_SERVICES") == "1")
+    return run_half("service", f"({tier}) and services", dict(os.environ), extra) or failed
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
