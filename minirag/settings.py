@@ -49,11 +49,11 @@ SECRET_KEY = _secret("SECRET_KEY", least=40)
 # Masters for credentials at rest, newest first: 32 random bytes each, URL-safe base64.
 MINIRAG_ENCRYPTION_KEYS: list[str] = env.list("MINIRAG_ENCRYPTION_KEYS", default=[])
 
-ALLOWED_HOSTS: list[str] = env.list(
-    "ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if DEVELOPMENT else []
-)
-if not DEVELOPMENT and (not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS):
+_hosts: list[str] = env.list("ALLOWED_HOSTS", default=[])
+if not DEVELOPMENT and (not _hosts or "*" in _hosts):
     raise ImproperlyConfigured("ALLOWED_HOSTS must name the hosts (not '*') in production.")
+# Health probes come from the machine itself, by its own name.
+ALLOWED_HOSTS = [*_hosts, "127.0.0.1", "localhost", "[::1]"]
 MINIRAG_PUBLIC_URL = env.str("MINIRAG_PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 MINIRAG_TRUSTED_PROXIES: list[str] = env.list("MINIRAG_TRUSTED_PROXIES", default=[])
 CSRF_TRUSTED_ORIGINS = [MINIRAG_PUBLIC_URL]
@@ -189,6 +189,9 @@ SESSION_COOKIE_SECURE = _https
 CSRF_COOKIE_SECURE = _https
 SECURE_SSL_REDIRECT = False  # the proxy in front does it; health checks come in plain
 SECURE_HSTS_SECONDS = 31536000 if _https else 0
+# The header of anybody but a trusted proxy is dropped by RequestContextMiddleware.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+CSRF_FAILURE_VIEW = "minirag.api.errors.csrf_failure"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 
@@ -213,6 +216,7 @@ REST_FRAMEWORK = {
         "rest_framework.parsers.MultiPartParser",
     ],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "minirag.api.renderers.Negotiation",
     "EXCEPTION_HANDLER": "minirag.api.errors.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": None,
@@ -235,6 +239,13 @@ MINIRAG_RATE_CHAT = env.int("MINIRAG_RATE_CHAT", default=60)
 MINIRAG_RATE_WIDGET = env.int("MINIRAG_RATE_WIDGET", default=20)
 MINIRAG_MAX_STREAMS = env.int("MINIRAG_MAX_STREAMS", default=20)
 MINIRAG_MAX_BODY_BYTES = env.int("MINIRAG_MAX_BODY_BYTES", default=8 * 1024 * 1024)
+# Levels of arrays and objects in a JSON body.
+MINIRAG_MAX_JSON_DEPTH = env.int("MINIRAG_MAX_JSON_DEPTH", default=32)
+# How long a crashed request keeps its Idempotency-Key busy, in seconds; how long answers are kept.
+MINIRAG_IDEMPOTENCY_LOCK_SECONDS = env.int("MINIRAG_IDEMPOTENCY_LOCK_SECONDS", default=300)
+MINIRAG_IDEMPOTENCY_HOURS = env.int("MINIRAG_IDEMPOTENCY_HOURS", default=24)
+# How long the link of an invitation works.
+MINIRAG_INVITATION_HOURS = env.int("MINIRAG_INVITATION_HOURS", default=168)
 MINIRAG_MAX_UPLOAD_BYTES = env.int("MINIRAG_MAX_UPLOAD_BYTES", default=100 * 1024 * 1024)
 MINIRAG_MAX_FRAME_BYTES = env.int("MINIRAG_MAX_FRAME_BYTES", default=256 * 1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MINIRAG_MAX_BODY_BYTES
@@ -303,6 +314,19 @@ MINIRAG_PROVIDER_EMBED_TIMEOUT = env.float("MINIRAG_PROVIDER_EMBED_TIMEOUT", def
 MINIRAG_PROVIDER_MAX_BYTES = env.int("MINIRAG_PROVIDER_MAX_BYTES", default=32 * 1024 * 1024)
 # Scripted models for tests; refused outside development.
 MINIRAG_FAKES = DEVELOPMENT and env.bool("MINIRAG_FAKES", default=False)
+
+# --- parsing: what one document may cost its child process -------------------------------------
+
+MINIRAG_PARSE_MEMORY_MB = env.int("MINIRAG_PARSE_MEMORY_MB", default=768)
+MINIRAG_PARSE_CPU_SECONDS = env.int("MINIRAG_PARSE_CPU_SECONDS", default=60)
+MINIRAG_PARSE_SECONDS = env.int("MINIRAG_PARSE_SECONDS", default=120)
+# The child's whole answer: text with its structure, as JSON.
+MINIRAG_PARSE_OUTPUT_BYTES = env.int("MINIRAG_PARSE_OUTPUT_BYTES", default=64 * 1024 * 1024)
+# What a zip container (DOCX) may unfold to, and its number of entries.
+MINIRAG_PARSE_INFLATED_BYTES = env.int(
+    "MINIRAG_PARSE_INFLATED_BYTES", default=256 * 1024 * 1024
+)
+MINIRAG_PARSE_ENTRIES = env.int("MINIRAG_PARSE_ENTRIES", default=10_000)
 
 # --- files -------------------------------------------------------------------------------------
 

@@ -222,6 +222,26 @@ class DomainAdmin(admin.ModelAdmin[Any]):
         return [*(related or ()), "tenant"]
 
 
+class ScopedInline(admin.TabularInline[Any, Any]):
+    """Rows below their parent, to be read only."""
+
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return True  # who sees the parent sees its rows
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 def register(model: type[models.Model]) -> Callable[[type[DomainAdmin]], type[DomainAdmin]]:
     """Register a page on both sites."""
 
