@@ -1,0 +1,163 @@
+"""``chunk_text``: sections first, then each section cut at its strongest boundaries.
+
+Tokens of the whole text are mapped once; each chunk is counted again by itself, because a slice's
+tokens differ from the whole's at its edges. No chunk counts more than its size.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ingestion.chunking.boundaries import first_start, last_cut
+from ingestion.chunking.sections import Section, find_sections
+from minirag.tokens import TokenMap, count_tokens, token_map
+from minirag.types import PageSpan, ParsedDocument, TextChunk
+
+# Code points tokenised at once: bounds memory on a text of any length.
+_PIECE = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSize:
+    """Tokens of a chunk at most, and tokens that it shares with its predecessor at most."""
+
+    size: int = 512
+    overlap: int = 64
+
+    def __post_init__(self) -> None:
+        if not 16 <= self.size <= 8192:
+            raise ValueError("A chunk has 16 to 8192 tokens.")
+        if not 0 <= self.overlap <= self.size // 2:
+            raise ValueError("The overlap is at most half of the chunk.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Splitter:
+    text: str
+    tokens: TokenMap
+    limits: ChunkSize
+    count: Callable[[str], int]
+
+    def spans(self, section: Section) -> Iterator[tuple[int, int, int]]:
+        """(start, end, tokens) of the section's chunks, in order."""
+        start, end = self._trim(section.start, section.end)
+        done = start
+        while done < end:
+            fit = self._fit(start, done, end)
+            if fit is None:  # nothing new fits behind the overlap
+                start = done
+                continue
+            stop, counted = fit
+            yield start, self._trim(start, stop)[1], counted
+            done = self._trim(stop, end)[0]
+            start = self._overlap_start(start, stop) if done < end else done
+            start = self._trim(start, end)[0]
+
+    def _fit(self, start: int, done: int, end: int) -> tuple[int, int] | None:
+        """Where the chunk at ``start`` ends, and its tokens; None where it cannot pass ``done``."""
+        limit = self.limits.size
+        while limit >= 1:
+            reach = min(self.tokens.reach(start, limit), end)
+            if reach <= done:
+                break
+            stop = self._cut(start, done, reach, limit) if reach < end else end
+            counted = self._counted(start, stop)
+            if counted <= self.limits.size and self.text[done:stop].strip():
+                return stop, counted
+            limit = min(limit - 1, limit * self.limits.size // max(counted, 1))
+        return None if start < done else self._by_characters(start, end)
+
+    def _cut(self, start: int, done: int, reach: int, limit: int) -> int:
+        low = max(self.tokens.reach(start, limit // 2), start, done)
+        return last_cut(self.text, low + 1, reach) if low + 1 < reach else reach
+
+    def _by_characters(self, start: int, end: int) -> tuple[int, int]:
+        """For what no boundary helps: a cluster of more tokens than a chunk may have."""
+        stop = min(end, start + self.limits.size)
+        while stop - start > 1 and self._counted(start, stop) > self.limits.size:
+            stop = start + (stop - start) // 2
+        return stop, self._counted(start, stop)
+
+    def _counted(self, start: int, stop: int) -> int:
+        return self.count(self.text[slice(*self._trim(start, stop))])
+
+    def _overlap_start(self, start: int, stop: int) -> int:
+        """Where the next chunk begins so that it shares at most ``overlap`` tokens."""
+        if not self.limits.overlap:
+            return stop
+        ends = self.tokens.ends
+        first = int(np.searchsorted(ends, stop, side="right")) - self.limits.overlap
+        low = max(int(ends[first - 1]) if first > 0 else 0, start + 1)
+        return first_start(self.text, low, stop) if low < stop else stop
+
+    def _trim(self, start: int, end: int) -> tuple[int, int]:
+        text = self.text
+        while start < end and text[start].isspace():
+            start += 1
+        while end > start and text[end - 1].isspace():
+            end -= 1
+        return start, end
+
+
+def chunk_text(
+    document: ParsedDocument | str,
+    *,
+    size: int = 512,
+    overlap: int = 64,
+    count: Callable[[str], int] = count_tokens,
+) -> list[TextChunk]:
+    """Chunks of at most ``size`` tokens (as ``count`` counts them), at most ``overlap`` shared.
+
+    Every character but white space is in a chunk; ``text[start:end] == chunk.text`` in code points.
+    Chunks stay inside their section, overlaps too. Raises ``ValueError`` on impossible sizes.
+    """
+    limits = ChunkSize(size, overlap)
+    document = ParsedDocument(document) if isinstance(document, str) else document
+    tokens = _map(document.text)
+    splitter = _Splitter(document.text, tokens, limits, count)
+    page_of = _Pages(document.pages)
+    chunks: list[TextChunk] = []
+    for section in find_sections(len(document.text), document.headings, tokens, size):
+        for start, end, counted in splitter.spans(section):
+            chunks.append(
+                TextChunk(
+                    start=start,
+                    end=end,
+                    ordinal=len(chunks),
+                    text=document.text[start:end],
+                    token_count=counted,
+                    heading_path=section.path,
+                    page=page_of.at(start),
+                )
+            )
+    return chunks
+
+
+def embedding_text(heading_path: Sequence[str], text: str) -> str:
+    """What is embedded for a chunk: where it stands, then its words."""
+    return f"{' > '.join(heading_path)}\n{text}" if heading_path else text
+
+
+class _Pages:
+    """Which page a place is on."""
+
+    def __init__(self, pages: Sequence[PageSpan]) -> None:
+        self._pages = sorted(pages, key=lambda page: page.start)
+        self._starts = [page.start for page in self._pages]
+
+    def at(self, place: int) -> int | None:
+        index = bisect_right(self._starts, place) - 1
+        return self._pages[index].number if index >= 0 else None
+
+
+def _map(text: str) -> TokenMap:
+    """Tokens of a text of any length, piece by piece."""
+    ends = [
+        token_map(text[at : at + _PIECE]).ends.astype(np.int64) + at
+        for at in range(0, len(text), _PIECE)
+    ]
+    return TokenMap(np.concatenate(ends) if ends else np.zeros(0, np.int64))
