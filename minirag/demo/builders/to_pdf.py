@@ -1,4 +1,4 @@
-"""Blocks to a PDF in A5, as it hangs in a workshop, with bookmarks, running head, page numbers and tables."""
+"""Blocks to an A5 PDF, as it hangs in a workshop: bookmarks, page numbers, tables."""
 
 from __future__ import annotations
 
