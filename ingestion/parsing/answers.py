@@ -1,0 +1,107 @@
+"""The child's answer is hostile input: a document may have taken the child over."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ingestion.parsing.document import clean_title
+from ingestion.parsing.text import normalize_text
+from minirag.errors import UnreadableSource
+from minirag.types import Heading, JSONScalar, PageSpan, ParsedDocument
+
+_MAX_HEADINGS = 20_000
+_MAX_PAGES = 100_000
+_METADATA_KEYS = frozenset({"page_count", "pages_without_text"})
+
+BROKEN = "The document could not be read: its parser gave a broken answer."
+
+
+class _Broken(Exception):
+    """The answer is not of the agreed form."""
+
+
+def read_answer(data: bytes) -> ParsedDocument:
+    """The document of a child's answer. Raises ``UnreadableSource``, also for a broken answer."""
+    try:
+        answer = json.loads(data)
+        if isinstance(answer, dict) and set(answer) == {"unreadable"}:
+            raise UnreadableSource(clean_title(_text(answer["unreadable"], 1000)))
+        if not isinstance(answer, dict) or set(answer) != {"document"}:
+            raise _Broken
+        return _document(answer["document"])
+    except (_Broken, ValueError, RecursionError, UnicodeError) as error:
+        raise UnreadableSource(BROKEN) from error
+
+
+def _document(value: Any) -> ParsedDocument:
+    if not isinstance(value, dict):
+        raise _Broken
+    text = _text(value.get("text"))
+    # NUL, lone surrogates and the like would only fail later, in the database.
+    if not text or normalize_text(text) != text:
+        raise _Broken
+    title = _text(value.get("title"), 300)
+    if clean_title(title) != title:
+        raise _Broken
+    return ParsedDocument(
+        text=text,
+        title=title,
+        headings=tuple(_headings(value.get("headings"), len(text))),
+        pages=tuple(_pages(value.get("pages"), len(text))),
+        metadata=_metadata(value.get("metadata")),
+    )
+
+
+def _headings(value: Any, length: int) -> list[Heading]:
+    headings = []
+    last = 0
+    for row in _rows(value, 4, _MAX_HEADINGS):
+        start, end, level = _numbers(row[:3])
+        title = _text(row[3], 300)
+        if not last <= start <= end <= length or not 1 <= level <= 9:
+            raise _Broken
+        if clean_title(title) != title:
+            raise _Broken
+        headings.append(Heading(start=start, end=end, level=level, title=title))
+        last = start
+    return headings
+
+
+def _pages(value: Any, length: int) -> list[PageSpan]:
+    pages = []
+    last_end, last_number = 0, 0
+    for row in _rows(value, 3, _MAX_PAGES):
+        start, end, number = _numbers(row)
+        if not last_end <= start <= end <= length or not last_number < number <= 10**6:
+            raise _Broken
+        pages.append(PageSpan(start=start, end=end, number=number))
+        last_end, last_number = end, number
+    return pages
+
+
+def _rows(value: Any, width: int, most: int) -> list[list[Any]]:
+    if not isinstance(value, list) or len(value) > most:
+        raise _Broken
+    if any(not isinstance(row, list) or len(row) != width for row in value):
+        raise _Broken
+    return value
+
+
+def _numbers(row: list[Any]) -> list[int]:
+    if any(type(item) is not int for item in row):
+        raise _Broken
+    return row
+
+
+def _text(value: Any, most: int | None = None) -> str:
+    if not isinstance(value, str) or (most is not None and len(value) > most):
+        raise _Broken
+    return value
+
+
+def _metadata(value: Any) -> dict[str, JSONScalar]:
+    if not isinstance(value, dict) or not set(value) <= _METADATA_KEYS:
+        raise _Broken
+    _numbers(list(value.values()))
+    return dict(value)

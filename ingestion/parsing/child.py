@@ -1,0 +1,124 @@
+"""The forked child: give up every right, parse one document, write one JSON answer, end."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import gc
+import json
+import os
+import resource
+import signal
+from dataclasses import asdict, dataclass
+from typing import NoReturn
+
+from ingestion.parsing.document import ArchiveLimits, Hints
+from ingestion.parsing.parsers import parse_bytes
+from minirag.errors import UnreadableSource
+
+EXIT_MEMORY = 77
+EXIT_FAILED = 78
+_OUTPUT_FD = 3
+_DOCUMENT_FD = 4
+_PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
+_PR_SET_NO_NEW_PRIVS = 38
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the parent asks for, beside the document itself."""
+
+    hints: Hints
+    archive: ArchiveLimits
+    memory_bytes: int
+    cpu_seconds: int
+    wall_seconds: float
+
+    def as_json(self) -> bytes:
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Order:
+        values = json.loads(data)
+        return cls(
+            hints=Hints(**values["hints"]),
+            archive=ArchiveLimits(**values["archive"]),
+            memory_bytes=values["memory_bytes"],
+            cpu_seconds=values["cpu_seconds"],
+            wall_seconds=values["wall_seconds"],
+        )
+
+
+def run(order: Order, zygote: int, document_fd: int, output_fd: int) -> NoReturn:
+    """Body of the child after the fork. Never returns into the zygote's code."""
+    status = EXIT_FAILED
+    try:
+        _give_up_rights(order, zygote, document_fd, output_fd)
+        _write(_answer(order, _read()))
+        status = 0
+    except MemoryError:
+        status = EXIT_MEMORY
+    except BrokenPipeError:
+        status = 0  # the parent stopped reading: it names the reason itself
+    finally:
+        os._exit(status)
+
+
+def _give_up_rights(order: Order, zygote: int, document_fd: int, output_fd: int) -> None:
+    """Limits are set here and not in a ``preexec_fn``: this code is all that runs in the child."""
+    os.setpgid(0, 0)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != zygote:
+        os._exit(EXIT_FAILED)
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    _keep_only(document_fd, output_fd)
+    for kind, value in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_NOFILE, 64),
+        (resource.RLIMIT_NPROC, 0),
+        (resource.RLIMIT_AS, order.memory_bytes),
+    ):
+        resource.setrlimit(kind, (value, value))
+    # The soft limit sends SIGXCPU, which names the reason; a second later comes SIGKILL.
+    resource.setrlimit(resource.RLIMIT_CPU, (order.cpu_seconds, order.cpu_seconds + 1))
+    gc.disable()
+
+
+def _keep_only(document_fd: int, output_fd: int) -> None:
+    """No descriptor of the zygote's stays: through those, other tenants' documents travel."""
+    output_copy = fcntl.fcntl(output_fd, fcntl.F_DUPFD, 10)  # out of the way of what follows
+    document_copy = fcntl.fcntl(document_fd, fcntl.F_DUPFD, 10)
+    os.dup2(output_copy, _OUTPUT_FD)
+    os.dup2(document_copy, _DOCUMENT_FD)
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(null, standard)
+    os.closerange(_DOCUMENT_FD + 1, 1 << 20)
+
+
+def _read() -> bytes:
+    with os.fdopen(_DOCUMENT_FD, "rb") as document:
+        document.seek(0)
+        return document.read()
+
+
+def _write(answer: bytes) -> None:
+    view = memoryview(answer)
+    while view:
+        view = view[os.write(_OUTPUT_FD, view) :]
+
+
+def _answer(order: Order, data: bytes) -> bytes:
+    try:
+        built = parse_bytes(data, order.hints, order.archive)
+    except UnreadableSource as error:
+        return json.dumps({"unreadable": error.message}).encode()
+    except RecursionError:
+        return json.dumps({"unreadable": "The document is nested too deeply."}).encode()
+    # Lone surrogates would not encode; normalised text has none, and the parent checks again.
+    return json.dumps({"document": asdict(built)}, ensure_ascii=False).encode()

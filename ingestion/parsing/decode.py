@@ -1,0 +1,86 @@
+"""Bytes to text for files that do not say, or wrongly say, how they are encoded."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from charset_normalizer import from_bytes
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16: its mark begins with that one's
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_DECLARED = re.compile(
+    rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})"""
+    rb"""|<\?xml[^>]{0,100}?encoding\s*=\s*["']([A-Za-z0-9_.:-]{2,40})""",
+    re.IGNORECASE,
+)
+# What legacy files are really in; a free choice among 90 codecs guesses oddities for short texts.
+_LEGACY = [
+    "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256",
+    "cp932", "euc_jp", "gb18030", "big5", "cp949", "koi8_r",
+]  # fmt: skip
+_SAMPLE = 64 * 1024
+
+
+def has_bom(data: bytes) -> bool:
+    return any(data.startswith(mark) for mark, _ in _BOMS)
+
+
+def decode(data: bytes, *, markup: bool = False) -> str:
+    """Text of ``data``: mark, declaration (``markup``), UTF-8, UTF-16 without a mark, then a guess.
+
+    Never fails: what cannot be decoded becomes U+FFFD.
+    """
+    for mark, encoding in _BOMS:
+        if data.startswith(mark):
+            return data.decode(encoding, "replace")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    encoding = (_declared(data) if markup else None) or _bare_utf16(data) or _guess(data)
+    return data.decode(encoding, "replace")
+
+
+def _declared(data: bytes) -> str | None:
+    found = _DECLARED.search(data, 0, 4096)
+    if not found:
+        return None
+    name = (found[1] or found[2]).decode("ascii")
+    # Browsers read a declared latin-1 as cp1252.
+    name = "cp1252" if name.lower() in ("iso-8859-1", "latin1", "us-ascii") else name
+    try:
+        info = codecs.lookup(name)
+    except LookupError:
+        return None
+    # Some codecs are no text encodings (hex, rot13); UTF-8 was tried, UTF-16 would show no tag.
+    is_text = getattr(info, "_is_text_encoding", True)
+    return info.name if is_text and not info.name.startswith("utf") else None
+
+
+def _bare_utf16(data: bytes) -> str | None:
+    sample = data[: 4096 & ~1]
+    half = max(1, len(sample) // 2)
+    odd, even = sample[1::2].count(0) / half, sample[0::2].count(0) / half
+    if odd > 0.3 and even < 0.05:
+        return "utf-16-le"
+    return "utf-16-be" if even > 0.3 and odd < 0.05 else None
+
+
+def looks_binary(data: bytes) -> bool:
+    """NUL bytes in what no Unicode encoding explains."""
+    sample = data[:8192]
+    return b"\0" in sample and not has_bom(data) and _bare_utf16(sample) is None
+
+
+def _guess(data: bytes) -> str:
+    # The bytes that matter are the odd ones: start the sample a little before the first of them.
+    first = next((i for i in range(0, len(data)) if data[i] >= 0x80), 0)
+    sample = data[max(0, first - 1024) :][:_SAMPLE]
+    best = from_bytes(sample, cp_isolation=_LEGACY).best()
+    return best.encoding if best else "cp1252"

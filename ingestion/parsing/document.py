@@ -1,0 +1,111 @@
+"""What the parsers hand back, and the builder that keeps offsets exact while text is normalised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ingestion.parsing.text import normalize_text
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What is known about the bytes from outside. None of it is trusted alone."""
+
+    key: str = ""
+    mime_type: str = ""
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveLimits:
+    """Caps on what a zip container may unfold to."""
+
+    inflated_bytes: int = 256 * 1024 * 1024
+    entries: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A parsed document in plain values: the child sends it as JSON.
+
+    ``headings`` are (start, end, level, title), ``pages`` (start, end, number).
+    """
+
+    text: str
+    title: str = ""
+    headings: tuple[tuple[int, int, int, str], ...] = ()
+    pages: tuple[tuple[int, int, int], ...] = ()
+    metadata: dict[str, str | int | float | bool] = field(default_factory=dict)
+
+
+class DocumentBuilder:
+    """Collects lines and blocks; the whole is normalised because each piece and each joint is."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._length = 0
+        self._gap = 0
+        self._headings: list[tuple[int, int, int, str]] = []
+        self._pages: list[tuple[int, int, int]] = []
+
+    @property
+    def length(self) -> int:
+        return self._length
+
+    def line(self, text: str) -> tuple[int, int] | None:
+        """Add ``text`` on a new line; an empty one becomes a blank line. Returns its span."""
+        text = normalize_text(text)
+        if not text:
+            self.blank()
+            return None
+        gap = "\n" * (min(self._gap, 2) if self._length else 0)
+        start = self._length + len(gap)
+        self._parts += (gap, text)
+        self._length = start + len(text)
+        self._gap = 1
+        return start, self._length
+
+    def blank(self) -> None:
+        self._gap = 2
+
+    def block(self, text: str) -> tuple[int, int] | None:
+        """Add ``text`` as a paragraph of its own."""
+        self.blank()
+        span = self.line(text)
+        self.blank()
+        return span
+
+    def heading(self, text: str, level: int, title: str) -> None:
+        """Add a heading's own line and remember it as ``title``."""
+        span = self.line(text)
+        title = clean_title(title)
+        if span and title:
+            self._headings.append((*span, level, title))
+
+    def mark_heading(self, start: int, end: int, level: int, title: str) -> None:
+        """Remember a heading whose text stands already."""
+        if clean_title(title):
+            self._headings.append((start, end, level, clean_title(title)))
+
+    def mark_page(self, number: int, span: tuple[int, int]) -> None:
+        self._pages.append((*span, number))
+
+    def build(
+        self, title: str = "", metadata: dict[str, str | int | float | bool] | None = None
+    ) -> Built:
+        """The document. ``title`` falls back to the first heading of the highest level used."""
+        headings = sorted(self._headings, key=lambda heading: (heading[0], heading[2]))
+        if not clean_title(title) and headings:
+            title = min(headings, key=lambda heading: (heading[2], heading[0]))[3]
+        return Built(
+            text="".join(self._parts),
+            title=clean_title(title),
+            headings=tuple(headings),
+            pages=tuple(self._pages),
+            metadata=metadata or {},
+        )
+
+
+def clean_title(text: str) -> str:
+    """One line of at most 300 characters."""
+    return " ".join(normalize_text(text).split())[:300].rstrip()

@@ -1,0 +1,236 @@
+"""DOCX by its XML: what Word shows, also in content controls, insertions and text boxes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from posixpath import normpath
+
+from lxml import etree
+
+from ingestion.parsing.archive import SafeArchive
+from ingestion.parsing.document import ArchiveLimits, Built, DocumentBuilder, clean_title
+
+# Alternatives repeat the text; deletions, field codes and moved-away text are not shown.
+_UNSEEN = frozenset({"Fallback", "del", "moveFrom", "instrText", "delText", "delInstrText"})
+_BREAKS = {"br": "\n", "cr": "\n", "tab": "\t", "noBreakHyphen": "-", "ptab": "\t"}
+_HEADING_NAME = re.compile(r"heading (\d)", re.IGNORECASE)
+_NOTES = ("word/footnotes.xml", "word/endnotes.xml")
+
+
+@dataclass(slots=True)
+class _Style:
+    name: str = ""
+    based_on: str = ""
+    outline: int | None = None
+
+
+@dataclass(slots=True)
+class _Reader:
+    """State of one pass over the document."""
+
+    styles: dict[str, _Style]
+    builder: DocumentBuilder = field(default_factory=DocumentBuilder)
+    title: str = ""
+
+    def paragraph(self, element: etree._Element) -> None:
+        text = paragraph_text(element)
+        style, level, is_item = _properties(element)
+        level = level or _level_of(style, self.styles)
+        if level and text.strip():
+            self.builder.blank()
+            self.builder.heading(text.replace("\n", " "), level, text)
+            self.builder.blank()
+        elif is_item:
+            self.builder.line(f"- {text}" if text.strip() else "")
+        else:
+            self.builder.block(text)
+        named = self.styles.get(style, _Style()).name.lower() or style.lower()
+        if named == "title" and not self.title:
+            self.title = clean_title(text)
+        for box in _boxes(element):
+            self.inside(box)
+
+    def table(self, element: etree._Element) -> None:
+        self.builder.blank()
+        for row in _inner(element, "tr"):
+            cells = [_cell_text(cell) for cell in _inner(row, "tc")]
+            if any(cells):
+                self.builder.line(" | ".join(cells))
+        self.builder.blank()
+
+    def inside(self, box: etree._Element) -> None:
+        for element in box:
+            if _name(element) == "p":
+                self.paragraph(element)
+            elif _name(element) == "tbl":
+                self.table(element)
+
+
+def parse_docx(data: bytes, limits: ArchiveLimits) -> Built:
+    """Paragraphs, headings by style, tables as rows of `` | ``, notes at the end.
+
+    Raises ``UnreadableSource``: damaged, locked, a bomb, or with a DTD.
+    """
+    archive = SafeArchive(data, limits)
+    main = _main_part(archive)
+    folder = main.rpartition("/")[0]
+    reader = _Reader(_styles(archive, f"{folder}/styles.xml"))
+    for part in (main, *_NOTES):
+        if part == main or part in archive:
+            _read(archive, part, reader)
+    return reader.builder.build(_core_title(archive) or reader.title)
+
+
+def _read(archive: SafeArchive, part: str, reader: _Reader) -> None:
+    """Hand each outermost paragraph or table over when it is complete, then forget it."""
+    depth = 0
+    for event, element in archive.elements(part):
+        name = _name(element)
+        if name not in ("p", "tbl"):
+            continue
+        depth += 1 if event == "start" else -1
+        if event == "end" and depth == 0:
+            if not any(_name(parent) in _UNSEEN for parent in element.iterancestors()):
+                reader.paragraph(element) if name == "p" else reader.table(element)
+            element.clear(keep_tail=False)
+
+
+def _name(element: etree._Element) -> str:
+    tag = element.tag
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+
+
+def _value(element: etree._Element, name: str = "val") -> str:
+    """An attribute by its local name: strict and transitional files differ in the namespace."""
+    for key, value in element.attrib.items():
+        if str(key).rpartition("}")[2] == name:
+            return str(value)
+    return ""
+
+
+def paragraph_text(element: etree._Element) -> str:
+    """Text of a paragraph as shown, without its text boxes."""
+    return "".join(_runs(element))
+
+
+def _runs(element: etree._Element) -> Iterator[str]:
+    for child in element:
+        name = _name(child)
+        if name == "t":
+            yield child.text or ""
+        elif name in _BREAKS:
+            yield _BREAKS[name]
+        elif name == "sym":
+            yield " "
+        elif name not in _UNSEEN and name not in ("txbxContent", "pPr", "rPr"):
+            yield from _runs(child)
+
+
+def _boxes(element: etree._Element) -> Iterator[etree._Element]:
+    """Outermost text boxes below ``element``, each once."""
+    for child in element:
+        name = _name(child)
+        if name == "txbxContent":
+            yield child
+        elif name not in _UNSEEN:
+            yield from _boxes(child)
+
+
+def _inner(element: etree._Element, wanted: str) -> Iterator[etree._Element]:
+    """Rows or cells, also inside content controls and insertions, not those of nested tables."""
+    for child in element:
+        name = _name(child)
+        if name == wanted:
+            yield child
+        elif name in ("sdt", "sdtContent", "ins", "customXml", "smartTag"):
+            yield from _inner(child, wanted)
+
+
+def _cell_text(cell: etree._Element) -> str:
+    texts = []
+    for element in _cell_parts(cell):
+        texts.append(paragraph_text(element))
+        texts += [paragraph_text(p) for box in _boxes(element) for p in box if _name(p) == "p"]
+    return " ".join(" ".join(texts).split())
+
+
+def _cell_parts(element: etree._Element) -> Iterator[etree._Element]:
+    for child in element:
+        name = _name(child)
+        if name == "p":
+            yield child
+        elif name not in _UNSEEN:
+            yield from _cell_parts(child)
+
+
+def _properties(element: etree._Element) -> tuple[str, int, bool]:
+    """(style id, heading level by its own outline or 0, whether it is a list item)."""
+    style, level, is_item = "", 0, False
+    for properties in element:
+        if _name(properties) != "pPr":
+            continue
+        for item in properties:
+            name = _name(item)
+            if name == "pStyle":
+                style = _value(item)
+            elif name == "outlineLvl":
+                level = _outline(_value(item)) or 0
+            elif name == "numPr":
+                is_item = True
+    return style, level, is_item
+
+
+def _outline(value: str) -> int | None:
+    """Level 1 to 9 of an outline value 0 to 8; 9 means body text."""
+    return int(value) + 1 if value.isdigit() and int(value) < 9 else None
+
+
+def _level_of(style: str, styles: dict[str, _Style]) -> int:
+    for _ in range(10):  # styles may be based on each other in a circle
+        known = styles.get(style)
+        found = _HEADING_NAME.fullmatch(known.name if known else re.sub(r"(\d)$", r" \1", style))
+        if found:
+            return int(found[1])
+        if known is None:
+            return 0
+        if known.outline:
+            return known.outline
+        style = known.based_on
+    return 0
+
+
+def _styles(archive: SafeArchive, part: str) -> dict[str, _Style]:
+    styles: dict[str, _Style] = {}
+    if part not in archive:
+        return styles
+    for event, element in archive.elements(part):
+        if event == "end" and _name(element) == "style":
+            style = styles.setdefault(_value(element, "styleId"), _Style())
+            for item in element.iter(etree.Element):
+                if _name(item) == "name" and not style.name:
+                    style.name = _value(item)
+                elif _name(item) == "basedOn":
+                    style.based_on = _value(item)
+                elif _name(item) == "outlineLvl":
+                    style.outline = _outline(_value(item))
+            element.clear()
+    return styles
+
+
+def _main_part(archive: SafeArchive) -> str:
+    if "_rels/.rels" in archive:
+        for event, element in archive.elements("_rels/.rels"):
+            if event == "end" and _value(element, "Type").endswith("/officeDocument"):
+                return normpath(_value(element, "Target").lstrip("/"))
+    return "word/document.xml"
+
+
+def _core_title(archive: SafeArchive) -> str:
+    if "docProps/core.xml" not in archive:
+        return ""
+    for event, element in archive.elements("docProps/core.xml"):
+        if event == "end" and _name(element) == "title":
+            return clean_title(element.text or "")
+    return ""

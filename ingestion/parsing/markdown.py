@@ -1,0 +1,77 @@
+"""Markdown and plain text. The text stays as written; headings are found beside code fences."""
+
+from __future__ import annotations
+
+import re
+
+from ingestion.parsing.document import Built, DocumentBuilder
+
+_FENCE = re.compile(r"^ {0,3}(`{3,}(?=[^`]*$)|~{3,})")
+_ATX = re.compile(r"^ {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
+_UNDERLINE = re.compile(r"^ {0,3}(=+|-{3,})[ \t]*$")
+_NO_SETEXT = re.compile(r"^(?: {4}|\t| {0,3}(?:[-*+>|#]|\d{1,9}[.)][ \t]))")
+_FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.{0,20000}?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_FRONT_TITLE = re.compile(r"""^title:[ \t]*["']?(.+?)["']?[ \t]*$""", re.MULTILINE)
+_LINK = re.compile(r"!?\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])")
+_MARKS = re.compile(
+    r"`+|\*{1,3}|~~|(?<!\w)_{1,3}|_{1,3}(?!\w)|<[^>]{0,200}>|[ \t]*\{[#.:][^}]*\}\s*$"
+)
+
+
+def parse_text(text: str) -> Built:
+    """Plain text: no structure but its lines."""
+    builder = DocumentBuilder()
+    builder.block(text)
+    return builder.build()
+
+
+def parse_markdown(text: str, title: str = "") -> Built:
+    """Markdown with ATX and setext headings; the title is the front matter's or the first h1."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    front = _FRONT_MATTER.match(text)
+    if front:
+        named = _FRONT_TITLE.search(front[1])
+        title = title or (named[1] if named else "")
+        text = text[front.end() :]
+    builder = DocumentBuilder()
+    add_markdown(builder, text)
+    built = builder.build(title)
+    first = next((heading[3] for heading in built.headings if heading[2] == 1), "")
+    return builder.build(title or first)
+
+
+def add_markdown(builder: DocumentBuilder, text: str) -> None:
+    """Feed ``text`` line by line: indentation tells headings from code only before it is lost."""
+    lines = text.split("\n")
+    fence, before = "", ""
+    for number, line in enumerate(lines):
+        opened = _FENCE.match(line)
+        if fence:
+            closing = line.strip()
+            if len(closing) >= len(fence) and set(closing) == {fence[0]}:
+                fence = ""
+            builder.line(line)
+        elif opened:
+            fence = opened[1]
+            builder.line(line)
+        else:
+            after = lines[number + 1] if number + 1 < len(lines) else ""
+            _plain_line(builder, before, line, after)
+        before = line
+
+
+def _plain_line(builder: DocumentBuilder, before: str, line: str, after: str) -> None:
+    atx = _ATX.match(line)
+    if atx:
+        builder.heading(line, len(atx[1]), plain_title(atx[2] or ""))
+        return
+    underline = _UNDERLINE.match(after)
+    if underline and line.strip() and not before.strip() and not _NO_SETEXT.match(line):
+        builder.heading(line, 1 if underline[1][0] == "=" else 2, plain_title(line))
+        return
+    builder.line(line)
+
+
+def plain_title(text: str) -> str:
+    """A heading's words without their markup."""
+    return _MARKS.sub("", _LINK.sub(r"\1", text)).replace("\\", "").strip()

@@ -1,0 +1,148 @@
+"""PDF through PDFium: text page by page, heading paths from the bookmarks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pypdfium2 as pdfium
+import pypdfium2.raw as pdfium_raw
+
+from ingestion.parsing.document import Built, DocumentBuilder, clean_title
+from ingestion.parsing.text import normalize_text
+from minirag.errors import UnreadableSource
+
+# PDFium's marks for a hyphen at a line's end.
+_HYPHEN_BREAK = re.compile("(?<=[^\\W\\d_])[\x02\ufffe\xad]\\s*(?=[a-zß-öø-ÿ])")
+_HYPHEN = re.compile("[\x02\ufffe](?:\\s*\n)?")
+# A line that runs on: long, open at its end, and the next one starts small.
+_RUNS_ON = re.compile(r"(?<=[^\n]{40}[^\W\d_,])\n(?=[a-zß-öø-ÿ])")
+_MAX_BOOKMARKS = 5_000
+_MAX_DEPTH = 6
+
+
+@dataclass(frozen=True, slots=True)
+class _Bookmark:
+    level: int
+    title: str
+    page: int | None
+
+
+def parse_pdf(data: bytes) -> Built:
+    """Text of every page. Raises ``UnreadableSource``: damaged, locked, or without a text layer."""
+    document = _open(data)
+    try:
+        builder = DocumentBuilder()
+        pages = [_add_page(builder, document, index) for index in range(len(document))]
+        if not any(pages):
+            raise UnreadableSource("The PDF has no text layer, as scanned pages have none.")
+        for bookmark, span in _placed(_bookmarks(document), pages):
+            builder.mark_heading(*span, bookmark.level, bookmark.title)
+        empty = sum(span is None for span in pages)
+        metadata: dict[str, str | int | float | bool] = {"page_count": len(pages)}
+        if empty:
+            metadata["pages_without_text"] = empty
+        return builder.build(_title(document), metadata)
+    finally:
+        document.close()
+
+
+def _open(data: bytes) -> pdfium.PdfDocument:
+    try:
+        return pdfium.PdfDocument(data)
+    except pdfium.PdfiumError as error:
+        if error.err_code in (pdfium_raw.FPDF_ERR_PASSWORD, pdfium_raw.FPDF_ERR_SECURITY):
+            raise UnreadableSource("The PDF needs a password.") from error
+        raise UnreadableSource("This is not a PDF, or it is damaged.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    start: int
+    end: int
+    text: str
+
+
+def _add_page(builder: DocumentBuilder, document: pdfium.PdfDocument, index: int) -> _Page | None:
+    text = normalize_text(_page_text(document, index))
+    span = builder.block(text)
+    if span is None:
+        return None
+    builder.mark_page(index + 1, span)
+    return _Page(*span, text)
+
+
+def _page_text(document: pdfium.PdfDocument, index: int) -> str:
+    try:
+        page = document[index]
+    except pdfium.PdfiumError:
+        return ""  # a broken page among good ones; it is counted as one without text
+    try:
+        text_page = page.get_textpage()
+        try:
+            # The other call also yields furniture that lies off the page.
+            return tidy(str(text_page.get_text_bounded()))
+        finally:
+            text_page.close()
+    except pdfium.PdfiumError:
+        return ""
+    finally:
+        page.close()
+
+
+def tidy(text: str) -> str:
+    """Join words and sentences that only the page's width broke."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = _HYPHEN.sub("-", _HYPHEN_BREAK.sub("", text))
+    return _RUNS_ON.sub(" ", re.sub(r"[ \t]+\n", "\n", text))
+
+
+def _bookmarks(document: pdfium.PdfDocument) -> Iterator[_Bookmark]:
+    for number, mark in enumerate(document.get_toc(max_depth=_MAX_DEPTH)):
+        if number >= _MAX_BOOKMARKS:
+            return
+        target = mark.get_dest()
+        title = clean_title(mark.get_title())
+        if title:
+            yield _Bookmark(mark.level + 1, title, target.get_index() if target else None)
+
+
+def _placed(
+    bookmarks: Iterator[_Bookmark], pages: list[_Page | None]
+) -> Iterator[tuple[_Bookmark, tuple[int, int]]]:
+    """Bookmarks with the line that each one names, in reading order; without it the page's start.
+
+    A second bookmark of the same words takes the next place where they stand.
+    """
+    after = 0
+    for bookmark in bookmarks:
+        if bookmark.page is None or not 0 <= bookmark.page < len(pages):
+            continue
+        page = pages[bookmark.page]
+        if page is None:
+            continue
+        span = _line_of(bookmark.title, page, max(after, page.start))
+        span = span or (max(page.start, min(after, page.end)),) * 2
+        after = span[1]
+        yield bookmark, span
+
+
+def _line_of(title: str, page: _Page, after: int) -> tuple[int, int] | None:
+    words = r"\s+".join(re.escape(word) for word in title.split())
+    numbered = rf"^(?:[\dA-Z]+(?:\.\d+)*\.?\s+)?{words}"
+    found = re.compile(numbered, re.MULTILINE | re.IGNORECASE).search(
+        page.text, max(0, after - page.start)
+    )
+    if found is None:
+        return None
+    end = page.text.find("\n", found.end())
+    end = len(page.text) if end < 0 else end
+    return page.start + found.start(), page.start + end
+
+
+def _title(document: pdfium.PdfDocument) -> str:
+    title = clean_title(str(document.get_metadata_value("Title")))
+    # What word processors write there when nobody wrote anything.
+    is_name = re.search(r"\.(?:docx?|pdf|tex|indd|rtf|odt)$|^untitled|^microsoft word", title, re.I)
+    return "" if is_name else title

@@ -1,0 +1,261 @@
+"""Parse documents in the zygote's children: the parent's side, safe to call from any thread."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import logging
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from django.conf import settings
+
+from ingestion.parsing.answers import read_answer
+from ingestion.parsing.child import Order
+from ingestion.parsing.document import ArchiveLimits, Hints
+from minirag.errors import Unavailable, UnreadableSource
+from minirag.types import ParsedDocument, RawDocument
+
+log = logging.getLogger(__name__)
+
+_ROOT = Path(__file__).resolve().parent.parent.parent
+_START_SECONDS = 30.0
+_GRACE_SECONDS = 5.0
+_READ = 1 << 16
+
+_WORDS = {
+    "memory": "Reading the document needs more memory than it may have.",
+    "cpu": "Reading the document takes too much computing time.",
+    "wall": "Reading the document takes too long.",
+    "output": "The document holds more text than may be taken in.",
+    "signal": "The document is damaged: its parser crashed on it.",
+    "failed": "The document is damaged: its parser failed on it.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one document may cost its child. Bytes and seconds."""
+
+    memory_bytes: int = 768 * 1024 * 1024
+    cpu_seconds: int = 60
+    wall_seconds: float = 120.0
+    output_bytes: int = 64 * 1024 * 1024
+    archive: ArchiveLimits = field(default_factory=ArchiveLimits)
+
+    @classmethod
+    def from_settings(cls) -> Limits:
+        return cls(
+            memory_bytes=settings.MINIRAG_PARSE_MEMORY_MB * 1024 * 1024,
+            cpu_seconds=settings.MINIRAG_PARSE_CPU_SECONDS,
+            wall_seconds=settings.MINIRAG_PARSE_SECONDS,
+            output_bytes=settings.MINIRAG_PARSE_OUTPUT_BYTES,
+            archive=ArchiveLimits(
+                settings.MINIRAG_PARSE_INFLATED_BYTES, settings.MINIRAG_PARSE_ENTRIES
+            ),
+        )
+
+
+class ZygoteGone(Exception):
+    """The zygote ended while it was needed."""
+
+
+class Sandbox:
+    """One zygote, started when first needed, restarted when it died. Never shared over a fork."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._owner = 0
+        self._control: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the zygote, while there is one."""
+        return self._process.pid if self._process else None
+
+    def parse(self, raw: RawDocument, limits: Limits | None = None) -> ParsedDocument:
+        """Parse ``raw`` in a child. Blocks up to the wall limit.
+
+        Raises ``UnreadableSource`` with the reason in plain words, or ``Unavailable`` when no child
+        can be had.
+        """
+        limits = limits or Limits.from_settings()
+        try:
+            return self._parse_once(raw, limits)
+        except ZygoteGone:
+            log.warning("the parser zygote ended; starting another")
+        try:
+            return self._parse_once(raw, limits)
+        except ZygoteGone as error:
+            raise Unavailable("Documents cannot be read at the moment.") from error
+
+    def close(self) -> None:
+        """End the zygote and its children. A later ``parse`` starts another."""
+        with self._lock:
+            self._drop()
+
+    def _parse_once(self, raw: RawDocument, limits: Limits) -> ParsedDocument:
+        order = Order(
+            hints=Hints(raw.key[-1000:], raw.mime_type[:200], raw.url),
+            archive=limits.archive,
+            memory_bytes=limits.memory_bytes,
+            cpu_seconds=limits.cpu_seconds,
+            wall_seconds=limits.wall_seconds,
+        )
+        control = self._connected()
+        output, status = self._send(control, order, raw.content)
+        ends_at = time.monotonic() + limits.wall_seconds + _GRACE_SECONDS
+        with output, status:
+            answer = _read_all(output, limits.output_bytes, ends_at)
+            if answer is None:
+                output.close()  # the child's next write ends it
+                raise UnreadableSource(_WORDS["output"])
+            end = _read_all(status, _READ, ends_at)
+        if not end:
+            self._discard(control)
+            raise ZygoteGone
+        return _outcome(json.loads(end)["end"], answer)
+
+    def _send(self, control: socket.socket, order: Order, content: bytes) -> tuple[_Pipe, _Pipe]:
+        """Hand the order and its descriptors over; returns the output and the status to read."""
+        output, output_fd = _pipe()
+        status, status_fd = _pipe()
+        document_fd = os.memfd_create("document", os.MFD_CLOEXEC)
+        try:
+            _write_all(document_fd, content)
+            fds = [document_fd, output_fd, status_fd]
+            socket.send_fds(control, [order.as_json()], fds)
+        except OSError as error:
+            output.close()
+            status.close()
+            self._discard(control)
+            raise ZygoteGone from error
+        finally:
+            for fd in (document_fd, output_fd, status_fd):
+                os.close(fd)
+        return output, status
+
+    def _connected(self) -> socket.socket:
+        with self._lock:
+            if self._control is None or self._owner != os.getpid():
+                self._start()
+            assert self._control is not None
+            return self._control
+
+    def _start(self) -> None:
+        """Start a zygote: nothing of this process's environment goes along."""
+        if self._owner == os.getpid():
+            self._drop()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        command = [sys.executable, "-s", "-m", "ingestion.parsing.zygote"]
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            command, stdin=theirs, stdout=subprocess.DEVNULL, cwd=_ROOT, env={}
+        )
+        theirs.close()
+        ours.settimeout(_START_SECONDS)
+        try:
+            hello = ours.recv(_READ)
+        except OSError:
+            hello = b""
+        if not hello:
+            ours.close()
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+            raise ZygoteGone
+        ours.settimeout(_GRACE_SECONDS)
+        self._control, self._owner = ours, os.getpid()
+        refused = json.loads(hello)["network"]
+        if refused:
+            log.warning("parsers keep the network: no network namespace here (%s)", refused)
+
+    def _discard(self, control: socket.socket) -> None:
+        with self._lock:
+            if self._control is control:
+                self._drop()
+
+    def _drop(self) -> None:
+        control, process = self._control, self._process
+        self._control = self._process = None
+        if control is not None:
+            control.close()
+        if process is not None and self._owner == os.getpid():
+            try:
+                process.wait(2.0)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+class _Pipe:
+    """The reading end of a pipe."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def __enter__(self) -> _Pipe:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+
+def _pipe() -> tuple[_Pipe, int]:
+    reading, writing = os.pipe()
+    return _Pipe(reading), writing
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _read_all(pipe: _Pipe, most: int, ends_at: float) -> bytes | None:
+    """All of ``pipe``; None when it is more than ``most``, what there is when time is up."""
+    pieces: list[bytes] = []
+    size = 0
+    poll = select.poll()  # select.select stops at descriptor 1024
+    poll.register(pipe.fd, select.POLLIN)
+    while poll.poll(max(0.0, ends_at - time.monotonic()) * 1000):
+        piece = os.read(pipe.fd, _READ)
+        if not piece:
+            break
+        size += len(piece)
+        if size > most:
+            return None
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _outcome(end: str, answer: bytes) -> ParsedDocument:
+    if end != "ok":
+        raise UnreadableSource(_WORDS.get(end, _WORDS["failed"]))
+    return read_answer(answer)
+
+
+_sandbox = Sandbox()
+atexit.register(_sandbox.close)
+
+
+def parse(raw: RawDocument, limits: Limits | None = None) -> ParsedDocument:
+    """Parse ``raw`` in this process's sandbox; see ``Sandbox.parse``."""
+    return _sandbox.parse(raw, limits)
+
+
+def close() -> None:
+    """End this process's zygote, as a server does at its own end."""
+    _sandbox.close()
