@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -20,8 +20,16 @@ from tenants.context import ActorKind, AuthContext
 from tenants.models import Role, Tenant, TokenScope, User
 from tenants.scope import tenant_scope
 
+# Generic in the type stubs only.
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin[Any]
+    _TabularInline = admin.TabularInline[Any, Any]
+else:
+    _ModelAdmin = admin.ModelAdmin
+    _TabularInline = admin.TabularInline
 
-class DomainAdmin(admin.ModelAdmin[Any]):
+
+class DomainAdmin(_ModelAdmin):
     """One page for both sites. A right that a subclass does not name is nobody's.
 
     Writes go to ``create``, ``change`` and ``remove``, which call services; the row that a service
@@ -222,7 +230,7 @@ class DomainAdmin(admin.ModelAdmin[Any]):
         return [*(related or ()), "tenant"]
 
 
-class ScopedInline(admin.TabularInline[Any, Any]):
+class ScopedInline(_TabularInline):
     """Rows below their parent, to be read only."""
 
     extra = 0

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.db import models
 
 from minirag.errors import MiniRAGError
 
+# Generic in the type stubs only.
+if TYPE_CHECKING:
+    _ModelForm = forms.ModelForm[Any]
+else:
+    _ModelForm = forms.ModelForm
 
-class DomainForm(forms.ModelForm[Any]):
+
+class DomainForm(_ModelForm):
     """A model form whose last step of validation is the service itself.
 
     So a refusal of the service stands beside its field, and nothing is saved in another way.
