@@ -84,7 +84,7 @@ SOURCES = (
     DemoSource("MiniRAG documentation", DOCS_DIR),
 )
 
-# One per format (Markdown, HTML, PDF, DOCX), one that crosses a table, one about MiniRAG.
+# One per format (Markdown, HTML, PDF, DOCX), one that asks for two facts, one about MiniRAG.
 SUGGESTED_QUESTIONS = (
     "How many days of annual leave do full-time employees get?",
     "How long is the warranty on the frame?",
@@ -116,7 +116,7 @@ GOLDEN = (
         "welcome-and-onboarding.md",
     ),
     GoldenQuestion(
-        "How long does probation last?",
+        "How many months does probation last for a new employee?",
         "four months",
         "welcome-and-onboarding.md",
     ),
