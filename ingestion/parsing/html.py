@@ -98,10 +98,12 @@ def _drop(element: HtmlElement) -> None:
 
 def _main(root: HtmlElement) -> HtmlElement:
     """The smallest container with nine in ten of the words that Trafilatura took for content."""
+    # Its fallbacks find no more here (F1 .923 with and without) and keep 36 MB of stop words.
     content = extract(
         tostring(root, encoding="unicode"),
         include_comments=False,
         include_tables=True,
+        fast=True,
     )
     wanted = _words(content or "")
     if wanted.total() < 20:

@@ -54,8 +54,8 @@ def leave_network() -> str:
 
 def warm_up() -> None:
     """Fill the libraries' lazy tables once, or every child pays for them anew."""
-    words = "The parser reads this sentence before the first document comes. " * 8
-    page = f"<html><body><article><h1>Hi</h1><p>{words}</p></article></body></html>"
+    words = "The parser reads this sentence before the first document comes. "
+    page = f"<html><body><article><h1>Hi</h1><p>{words * 8}</p></article></body></html>"
     parse_bytes(page.encode(), Hints("page.html", "text/html"), ArchiveLimits())
     parse_bytes("Grüße, naïve café".encode("cp1252") * 9, Hints("a.txt"), ArchiveLimits())
 

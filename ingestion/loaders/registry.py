@@ -1,0 +1,37 @@
+"""Which loader serves which type of source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ingestion.loaders.file import FileLoader
+from ingestion.loaders.text import TextLoader
+from ingestion.loaders.url import UrlLoader
+from minirag.protocols import Loader
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where one document comes from: what a source or a document row says, in plain values."""
+
+    content: str = ""
+    url: str = ""
+    key: str = ""
+    storage_name: str = ""
+    mime_type: str = ""
+    title: str = ""
+
+
+LOADERS: Mapping[str, Callable[[Origin], Loader]] = {
+    "text": lambda origin: TextLoader(origin.content, title=origin.title),
+    "file": lambda origin: FileLoader(
+        origin.key, origin.storage_name, origin.mime_type, title=origin.title
+    ),
+    "url": lambda origin: UrlLoader(origin.url, title=origin.title),
+}
+
+
+def loader_for(source_type: str, origin: Origin) -> Loader:
+    """The loader of a source type. Raises ``KeyError`` for an unknown one."""
+    return LOADERS[source_type](origin)
