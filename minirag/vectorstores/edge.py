@@ -181,6 +181,7 @@ class EdgeStore:
             shutil.rmtree(unfinished, ignore_errors=True)
             _create(unfinished, space)
             unfinished.rename(folder)
+            _fsync(self._path)
             return engine.EdgeShard.load(str(folder))
 
 
@@ -195,6 +196,15 @@ def _create(folder: Path, space: VectorSpace) -> None:
         shard.update(engine.UpdateOperation.create_field_index(field, params))
     shard.flush()
     shard.close()
+
+
+def _fsync(folder: Path) -> None:
+    """Make a rename in ``folder`` outlive a loss of power."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager

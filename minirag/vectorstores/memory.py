@@ -48,8 +48,7 @@ class MemoryStore:
         sources = set(query.source_ids)
         wanted = {id_: point for id_, point in own.items() if point.source_id in sources}
         cosines = {id_: _cosine(query.dense, point.dense) for id_, point in wanted.items()}
-        sparse = {id_: _bm25(query, point, own) for id_, point in wanted.items()}
-        lists = [cosines, {id_: score for id_, score in sparse.items() if score is not None}]
+        lists = [cosines, _bm25(query, wanted, own)]
         candidates = max(CANDIDATES, query.limit)
         fused = _dbsf([_top(scores, candidates) for scores in lists if scores])
         return best_first(
@@ -110,18 +109,20 @@ def _cosine(a: Vector, b: Vector) -> float:
     return float(a @ b) / lengths if lengths else 0.0
 
 
-def _bm25(query: VectorQuery, point: Point, own: Mapping[UUID, Point]) -> float | None:
-    """Sum of weight × IDF over the shared terms; None where none is shared."""
-    weights = dict(zip(point.sparse.indices, point.sparse.values, strict=True))
-    shared = [
-        (index, value)
+def _bm25(query: VectorQuery, wanted: Mapping[UUID, Point], own: Mapping[UUID, Point]) -> Scores:
+    """Sum of weight × IDF over the shared terms, of the points that share any."""
+    having = Counter(index for point in own.values() for index in point.sparse.indices)
+    factors = {
+        index: value * _idf(len(own), having[index])
         for index, value in zip(query.sparse.indices, query.sparse.values, strict=True)
-        if index in weights
-    ]
-    if not shared:
-        return None
-    having = Counter(index for other in own.values() for index in other.sparse.indices)
-    return sum(value * weights[index] * _idf(len(own), having[index]) for index, value in shared)
+    }
+    scores: Scores = {}
+    for id_, point in wanted.items():
+        weights = zip(point.sparse.indices, point.sparse.values, strict=True)
+        shared = [factors[index] * weight for index, weight in weights if index in factors]
+        if shared:
+            scores[id_] = sum(shared)
+    return scores
 
 
 def _idf(total: int, having: int) -> float:
@@ -134,11 +135,11 @@ def _top(scores: Scores, limit: int) -> Scores:
 
 def _dbsf(lists: Sequence[Scores]) -> Scores:
     """Mazzeschi, "Distribution-Based Score Fusion", 2023, as Qdrant has it."""
-    fused: Counter[UUID] = Counter()
+    fused: Scores = {}
     for scores in lists:
         values = np.array(list(scores.values()))
         spread = float(values.std(ddof=1)) if len(values) > 1 else 0.0
-        low, high = values.mean() - 3 * spread, values.mean() + 3 * spread
+        low, width = float(values.mean()) - 3 * spread, 6 * spread
         for id_, score in scores.items():
-            fused[id_] += (score - low) / (high - low) if high > low else 0.5  # type: ignore[assignment]
-    return {id_: float(score) for id_, score in fused.items()}
+            fused[id_] = fused.get(id_, 0.0) + ((score - low) / width if width else 0.5)
+    return fused

@@ -1,0 +1,1 @@
+"""One suite for every ``VectorStore``: what holds for the reference holds for all."""
