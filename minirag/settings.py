@@ -278,15 +278,38 @@ MINIRAG_STREAM_TTL_SECONDS = env.int("MINIRAG_STREAM_TTL_SECONDS", default=86_40
 MINIRAG_STREAM_LOG_BYTES = env.int("MINIRAG_STREAM_LOG_BYTES", default=64 * 1024 * 1024)
 # A comment line keeps a silent SSE stream alive; at most 15 by contract.
 MINIRAG_SSE_HEARTBEAT_SECONDS = env.int("MINIRAG_SSE_HEARTBEAT_SECONDS", default=10)
-# WebSockets: closed after this silence, credential looked at again this often, largest frame.
+# WebSockets: closed after this silence; credential looked at again this often.
 MINIRAG_WS_IDLE_SECONDS = env.int("MINIRAG_WS_IDLE_SECONDS", default=600)
 MINIRAG_WS_RECHECK_SECONDS = env.float("MINIRAG_WS_RECHECK_SECONDS", default=2.0)
-MINIRAG_WS_FRAME_BYTES = env.int("MINIRAG_WS_FRAME_BYTES", default=256 * 1024)
 # Share of a bot's daily widget messages that one visitor, and one address, may spend.
 MINIRAG_WIDGET_VISITOR_SHARE = env.float("MINIRAG_WIDGET_VISITOR_SHARE", default=0.25)
 MINIRAG_WIDGET_ADDRESS_SHARE = env.float("MINIRAG_WIDGET_ADDRESS_SHARE", default=0.5)
 # Characters shown before and after a cited quote.
 MINIRAG_CITATION_MARGIN = env.int("MINIRAG_CITATION_MARGIN", default=600)
+
+# --- ingestion ---------------------------------------------------------------------------------
+
+# Tokens (cl100k) of a chunk at most, and tokens that it shares with the one before it at most.
+MINIRAG_CHUNK_SIZE = env.int("MINIRAG_CHUNK_SIZE", default=512)
+MINIRAG_CHUNK_OVERLAP = env.int("MINIRAG_CHUNK_OVERLAP", default=64)
+# Jobs at a time in one embedded server, and of one tenant over all workers.
+MINIRAG_WORKER_THREADS = env.int("MINIRAG_WORKER_THREADS", default=2)
+MINIRAG_JOBS_PER_TENANT = env.int("MINIRAG_JOBS_PER_TENANT", default=2)
+# Seconds a worker holds a job without a sign of life, and between two such signs.
+MINIRAG_JOB_LEASE_SECONDS = env.float("MINIRAG_JOB_LEASE_SECONDS", default=30.0)
+MINIRAG_JOB_HEARTBEAT_SECONDS = env.float("MINIRAG_JOB_HEARTBEAT_SECONDS", default=1.0)
+# Workers that may die over one job before it fails.
+MINIRAG_JOB_CRASHES = env.int("MINIRAG_JOB_CRASHES", default=3)
+# Attempts while a provider or the vector store is not available, before the job fails.
+MINIRAG_JOB_ATTEMPTS = env.int("MINIRAG_JOB_ATTEMPTS", default=8)
+# Longest wait between two attempts, in seconds; a provider's Retry-After is honoured up to it.
+MINIRAG_JOB_BACKOFF_SECONDS = env.float("MINIRAG_JOB_BACKOFF_SECONDS", default=300.0)
+# Seconds after which a job makes room when other tenants wait.
+MINIRAG_JOB_SLICE_SECONDS = env.float("MINIRAG_JOB_SLICE_SECONDS", default=15.0)
+# Seconds between two looks of the sweeper for expired leases and jobs that have become due.
+MINIRAG_SWEEP_SECONDS = env.float("MINIRAG_SWEEP_SECONDS", default=2.0)
+# Embedding calls of one job at a time.
+MINIRAG_EMBED_PARALLEL = env.int("MINIRAG_EMBED_PARALLEL", default=2)
 
 # --- egress ------------------------------------------------------------------------------------
 

@@ -1,0 +1,6 @@
+"""Any provider's chat and embedding models, through litellm and the egress guard."""
+
+from minirag.providers.litellm_adapter.chat import LiteLLMChatModel
+from minirag.providers.litellm_adapter.embedding import LiteLLMEmbedder
+
+__all__ = ["LiteLLMChatModel", "LiteLLMEmbedder"]
