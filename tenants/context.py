@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -64,6 +65,9 @@ class AuthContext:
     widget: WidgetVisitor | None = None
     ip: str | None = None
     request_id: str = field(default="")
+    # The login behind a JWT, and when the credential ends by itself.
+    session_id: UUID | None = None
+    expires_at: datetime | None = None
 
     def may(self, scope: TokenScope) -> bool:
         return scope in self.scopes

@@ -54,6 +54,13 @@ def close_scope(token: Token[Scope | None]) -> None:
     _current.reset(token)
 
 
+def drop_scope() -> Scope | None:
+    """Leave whatever scope is open and give it back: the guard between requests."""
+    left = _current.get()
+    _current.set(None)
+    return left
+
+
 @contextmanager
 def tenant_scope(tenant_id: UUID) -> Iterator[None]:
     """See one tenant's rows only."""

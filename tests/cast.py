@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.test import AsyncClient, Client
+from django.utils import timezone
 
-from tenants.models import Tenant
+from minirag.api import limits
+from tenants import jwt, tokens
+from tenants.models import ApiToken, LoginSession, Membership, Role, Tenant, User
 from tenants.scope import platform_scope, tenant_scope
+
+PASSWORD = "correct horse battery staple"
 
 
 @pytest.fixture
@@ -29,3 +37,67 @@ def in_tenant(tenant: Tenant) -> Iterator[Tenant]:
     """Tenant A with its scope open."""
     with tenant_scope(tenant.pk):
         yield tenant
+
+
+def person(tenant: Tenant, role: str = Role.OWNER, email: str = "", **extra: Any) -> User:
+    """A user with an accepted membership; the password is ``PASSWORD``."""
+    user = User.objects.create_user(email or f"{role}@{tenant.slug}.test", PASSWORD, **extra)
+    with platform_scope("tests"):
+        Membership.objects.create(tenant=tenant, user=user, role=role, accepted_at=timezone.now())
+    return user
+
+
+def token_of(
+    tenant: Tenant, scopes: Sequence[str] = ("admin", "chat"), *, by: User | None = None
+) -> str:
+    """The raw API token of ``tenant`` with ``scopes``."""
+    raw = tokens.generate()
+    with platform_scope("tests"):
+        ApiToken.objects.create(
+            tenant=tenant,
+            name="+".join(scopes),
+            scopes=list(scopes),
+            digest=tokens.digest(raw),
+            prefix=raw[: tokens.SHOWN_PREFIX],
+            last_four=raw[-4:],
+            created_by=by,
+        )
+    return raw
+
+
+def jwt_of(user: User, tenant: Tenant) -> str:
+    """An access token of a fresh login."""
+    with platform_scope("tests"):
+        session = LoginSession.objects.create(
+            tenant=tenant, user=user, expires_at=timezone.now() + timedelta(days=7)
+        )
+    return jwt.issue(session).access
+
+
+def client_for(token: str) -> Client:
+    """An HTTP client that carries a Bearer credential."""
+    return Client(headers={"authorization": f"Bearer {token}"}, raise_request_exception=False)
+
+
+def async_client_for(token: str) -> AsyncClient:
+    """The same over ASGI."""
+    return AsyncClient(headers={"authorization": f"Bearer {token}"}, raise_request_exception=False)
+
+
+@pytest.fixture
+def client_a(tenant: Tenant) -> Client:
+    """A program of tenant A that may do everything."""
+    return client_for(token_of(tenant))
+
+
+@pytest.fixture
+def client_b(other_tenant: Tenant) -> Client:
+    """A program of tenant B that may do everything."""
+    return client_for(token_of(other_tenant))
+
+
+@pytest.fixture(autouse=True)
+def _fresh_limits() -> Iterator[None]:
+    """Each test counts its requests from zero."""
+    limits.counter.cache_clear()
+    yield

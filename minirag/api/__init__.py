@@ -1,0 +1,1 @@
+"""What every HTTP answer has in common: errors, ids, pages, strict input, limits."""

@@ -1,0 +1,190 @@
+"""Renders every failure in the one error body of the contract."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+from rest_framework import exceptions as drf
+from rest_framework.response import Response
+
+from minirag.api.context import info_of
+from minirag.errors import (
+    BadRequest,
+    ErrorCode,
+    Forbidden,
+    Invalid,
+    MiniRAGError,
+    NotFound,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
+
+log = logging.getLogger("minirag.api")
+# Answers below these paths are JSON always, also where no view was found.
+API_PREFIXES = ("/v1", "/openai", "/widget", "/mcp")
+_DEFAULT_RETRY_AFTER = 5
+
+_FROM_DRF: Mapping[type[Exception], tuple[ErrorCode, str]] = {
+    drf.ParseError: (ErrorCode.BAD_REQUEST, "The body could not be parsed."),
+    drf.NotAuthenticated: (ErrorCode.UNAUTHENTICATED, Unauthenticated.default_message),
+    drf.AuthenticationFailed: (ErrorCode.UNAUTHENTICATED, Unauthenticated.default_message),
+    drf.MethodNotAllowed: (ErrorCode.METHOD_NOT_ALLOWED, "This method is not allowed here."),
+    drf.UnsupportedMediaType: (
+        ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+        "This content type is not supported here.",
+    ),
+    drf.NotAcceptable: (ErrorCode.BAD_REQUEST, "None of the accepted types can be produced."),
+    drf.Throttled: (ErrorCode.RATE_LIMITED, "Too many requests."),
+    drf.NotFound: (ErrorCode.NOT_FOUND, NotFound.default_message),
+    Http404: (ErrorCode.NOT_FOUND, NotFound.default_message),
+    RequestDataTooBig: (ErrorCode.TOO_LARGE, TooLarge.default_message),
+    TooManyFieldsSent: (ErrorCode.TOO_LARGE, TooLarge.default_message),
+    TooManyFilesSent: (ErrorCode.TOO_LARGE, TooLarge.default_message),
+    SuspiciousOperation: (ErrorCode.BAD_REQUEST, BadRequest.default_message),
+    OperationalError: (ErrorCode.UNAVAILABLE, Unavailable.default_message),
+    InterfaceError: (ErrorCode.UNAVAILABLE, Unavailable.default_message),
+}
+
+
+def flatten(detail: Any, prefix: str = "") -> dict[str, list[str]]:
+    """DRF's nested error detail as flat ``{"widget.theme": ["…"]}``."""
+    if isinstance(detail, Mapping):
+        flat: dict[str, list[str]] = {}
+        for name, inner in detail.items():
+            path = f"{prefix}.{name}" if prefix else str(name)
+            if name == "non_field_errors":
+                path = prefix or "non_field_errors"
+            flat.update(flatten(inner, path))
+        return flat
+    texts = [detail] if isinstance(detail, str) else list(detail)
+    if texts and all(not isinstance(text, str) for text in texts):
+        flat = {}
+        for index, inner in enumerate(texts):
+            if inner:
+                flat.update(flatten(inner, f"{prefix}.{index}" if prefix else str(index)))
+        return flat
+    return {prefix or "non_field_errors": [str(text) for text in texts]}
+
+
+def as_error(exc: Exception) -> MiniRAGError | None:
+    """The contract's failure for an exception, or None where it is a fault of ours."""
+    if isinstance(exc, MiniRAGError):
+        return exc
+    if isinstance(exc, drf.ValidationError):
+        return Invalid(fields=flatten(exc.detail))
+    for kind, (code, message) in _FROM_DRF.items():
+        if isinstance(exc, kind):
+            return MiniRAGError(message, code=code, retry_after=getattr(exc, "wait", None))
+    if isinstance(exc, drf.PermissionDenied | PermissionDenied):
+        # DRF's own words here are about CSRF, which the person in front of a form should read.
+        detail = getattr(exc, "detail", "")
+        return Forbidden(str(detail) if "CSRF" in str(detail) else None)
+    return None
+
+
+def error_body(error: MiniRAGError, request_id: str) -> dict[str, Any]:
+    """The JSON body of a failure."""
+    body: dict[str, Any] = {"code": str(error.code), "message": error.message}
+    if error.code is ErrorCode.INVALID:
+        body["fields"] = error.fields or {}
+    return {"error": {**body, "request_id": request_id}}
+
+
+def error_headers(error: MiniRAGError) -> dict[str, str]:
+    """``Retry-After`` in whole seconds where the status asks for it; the 401's challenge."""
+    if error.status in (429, 503):
+        seconds = _DEFAULT_RETRY_AFTER if error.retry_after is None else error.retry_after
+        return {"Retry-After": str(max(1, math.ceil(seconds)))}
+    if error.status == 401:
+        return {"WWW-Authenticate": 'Bearer realm="minirag"'}
+    return {}
+
+
+def known_error(exc: Exception, request_id: str) -> MiniRAGError:
+    """``as_error``, and ``internal`` for the rest, whose text goes to the log only."""
+    error = as_error(exc)
+    if error is None:
+        log.error("request %s failed", request_id, exc_info=exc)
+        return MiniRAGError()
+    if error.code in (ErrorCode.INTERNAL, ErrorCode.UNAVAILABLE):
+        log.warning("request %s: %s", request_id, error.code, exc_info=exc)
+    return error
+
+
+def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
+    """DRF's hook: any exception of a view to its answer."""
+    request_id = info_of(context.get("request")).request_id
+    error = known_error(exc, request_id)
+    return Response(
+        error_body(error, request_id), status=error.status, headers=error_headers(error)
+    )
+
+
+def error_response(error: MiniRAGError, request: HttpRequest) -> JsonResponse:
+    """A failure as a plain Django answer, for code outside DRF."""
+    body = error_body(error, info_of(request).request_id)
+    return JsonResponse(body, status=error.status, headers=error_headers(error))
+
+
+def _wants_json(request: HttpRequest) -> bool:
+    under_api = any(
+        request.path == prefix or request.path.startswith(prefix + "/") for prefix in API_PREFIXES
+    )
+    return under_api or "text/html" not in request.META.get("HTTP_ACCEPT", "")
+
+
+def _answer(request: HttpRequest, error: MiniRAGError, title: str) -> HttpResponse:
+    if _wants_json(request):
+        return error_response(error, request)
+    context = {"title": title, "message": error.message, "request_id": info_of(request).request_id}
+    return HttpResponse(render_to_string("api/error.html", context), status=error.status)
+
+
+def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """A request that Django itself refused (host, headers, size)."""
+    return _answer(request, as_error(exception) or BadRequest(), "Bad request")
+
+
+def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, Forbidden(), "Not allowed")
+
+
+def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, NotFound(), "Not found")
+
+
+def handler500(request: HttpRequest) -> HttpResponse:
+    return _answer(request, MiniRAGError(), "Something went wrong")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form without its token; ``reason`` is Django's and goes to the log."""
+    log.info("request %s: %s", info_of(request).request_id, reason)
+    return _answer(
+        request,
+        Forbidden("The form has expired. Reload the page and send it again."),
+        "Not allowed",
+    )
+
+
+def unknown_path(request: HttpRequest, *args: Sequence[Any], **kwargs: Any) -> HttpResponse:
+    """Any path below the API that no view has: route it last, so that it is JSON always."""
+    return error_response(NotFound(), request)
+
+
+# Forms are posted by people: no CSRF page may come before the 404.
+unknown_path.csrf_exempt = True  # type: ignore[attr-defined]

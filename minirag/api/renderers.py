@@ -1,0 +1,95 @@
+"""DRF's browsable pages over our own strict serializers: no form offers another tenant's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.exceptions import NotAcceptable
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer, BrowsableAPIRenderer
+from rest_framework.request import Request
+
+
+class Negotiation(DefaultContentNegotiation):
+    """HTML only for a browser's session; everything else gets JSON rather than a 406."""
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        candidates = list(renderers)
+        accept = request.META.get("HTTP_ACCEPT", "")
+        if "text/html" not in accept or "HTTP_AUTHORIZATION" in request.META:
+            candidates = [one for one in candidates if one.media_type != "text/html"] or candidates
+        try:
+            return super().select_renderer(request, candidates, format_suffix)
+        except NotAcceptable:
+            return candidates[0], candidates[0].media_type
+
+
+def blank_input(serializer: serializers.BaseSerializer[Any]) -> dict[str, Any]:
+    """A body to start from, with the writable fields only."""
+    if not isinstance(serializer, serializers.Serializer):
+        return {}
+    shown: dict[str, Any] = {}
+    for name, field in serializer.fields.items():
+        if not field.read_only and (field.required or not isinstance(field, serializers.FileField)):
+            shown[name] = field.get_initial()
+    return shown
+
+
+class BrowsableRenderer(BrowsableAPIRenderer):
+    """Forms come from ``view.form_serializer(method)``, never from a queryset."""
+
+    template = "rest_framework/api.html"
+
+    def _form_class(self, view: Any, method: str) -> type[serializers.BaseSerializer[Any]] | None:
+        finder = getattr(view, "form_serializer", None)
+        return finder(method) if finder is not None else None
+
+    def get_rendered_html_form(self, data: Any, view: Any, method: str, request: Request) -> Any:
+        if method == "OPTIONS" or not self.show_form_for_method(view, method, request, None):
+            return None
+        if method == "DELETE":
+            return True
+        serializer_class = self._form_class(view, method)
+        if serializer_class is None or not self._has_flat_form(serializer_class()):
+            return None
+        return self.render_form_for_serializer(serializer_class())
+
+    @staticmethod
+    def _has_flat_form(serializer: serializers.BaseSerializer[Any]) -> bool:
+        """Lists and objects have no HTML inputs: those bodies are written as JSON."""
+        if not isinstance(serializer, serializers.Serializer):
+            return False
+        nested = serializers.ListField | serializers.DictField | serializers.BaseSerializer
+        return not any(
+            isinstance(field, nested | serializers.JSONField)
+            for field in serializer.fields.values()
+        )
+
+    def get_raw_data_form(self, data: Any, view: Any, method: str, request: Request) -> Any:
+        form = super().get_raw_data_form(data, view, method, request)
+        serializer_class = self._form_class(view, method)
+        if form is None or serializer_class is None:
+            return form
+        context = {**(self.renderer_context or {}), "indent": 4}
+        renderer = view.parser_classes[0].renderer_class()
+        form.fields["_content"].initial = renderer.render(
+            blank_input(serializer_class()), "application/json", context
+        ).decode()
+        return form
+
+    def show_form_for_method(self, view: Any, method: str, request: Request, obj: Any) -> bool:
+        allowed = getattr(view, "may_use", None)
+        if allowed is not None:
+            return method in view.allowed_methods and allowed(method)
+        return bool(super().show_form_for_method(view, method, request, obj))
+
+    def get_context(
+        self, data: Any, accepted_media_type: str | None, renderer_context: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
+        context = super().get_context(data, accepted_media_type, renderer_context)
+        context["put_form"] = None
+        return context

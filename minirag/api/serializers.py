@@ -1,0 +1,134 @@
+"""Input that means exactly what it says: strict types, no unknown names, no unstorable text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import QueryDict
+from rest_framework import serializers
+from rest_framework.fields import empty
+
+_TEXT_FIELDS = (
+    serializers.CharField,
+    serializers.UUIDField,
+    serializers.DateTimeField,
+    serializers.DateField,
+    serializers.IPAddressField,
+)
+_MAX_INTEGER = 2**63
+# What HTML forms carry beside the fields of a serializer.
+_FORM_EXTRAS = frozenset({"csrfmiddlewaretoken"})
+
+
+def bad_text(value: Any) -> str | None:
+    """Why a string somewhere inside ``value`` cannot be stored, or None."""
+    if isinstance(value, str):
+        if "\x00" in value:
+            return "NUL characters are not allowed."
+        if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+            return "Lone surrogates are not allowed."
+        return None
+    if isinstance(value, Mapping):
+        return next(
+            (why for pair in value.items() for part in pair if (why := bad_text(part))), None
+        )
+    if isinstance(value, list):
+        return next((why for item in value if (why := bad_text(item))), None)
+    return None
+
+
+def _scalar_problem(field: serializers.Field[Any, Any, Any, Any], value: Any) -> str | None:
+    if isinstance(field, serializers.ChoiceField) and not isinstance(
+        field, serializers.MultipleChoiceField
+    ):
+        return (
+            None
+            if type(value) in {str if isinstance(one, str) else type(one) for one in field.choices}
+            else "Not a valid choice."
+        )
+    if isinstance(field, _TEXT_FIELDS):
+        return None if isinstance(value, str) else "Must be a string."
+    if isinstance(field, serializers.BooleanField):
+        return None if isinstance(value, bool) else "Must be true or false."
+    if isinstance(field, serializers.IntegerField):
+        if isinstance(value, bool) or not isinstance(value, int):
+            return "Must be a whole number."
+        return None if abs(value) < _MAX_INTEGER else "The number is too large."
+    if isinstance(field, serializers.FloatField):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return "Must be a number."
+        if isinstance(value, int):
+            return None if abs(value) < _MAX_INTEGER else "The number is too large."
+        return None if math.isfinite(value) else "Must be a number."
+    return None
+
+
+def type_problem(field: serializers.Field[Any, Any, Any, Any], value: Any) -> str | None:
+    """Why the JSON ``value`` has not the type of ``field``, or None."""
+    if value is None or value is empty:
+        return None
+    if isinstance(field, serializers.ListField):
+        if not isinstance(value, list):
+            return "Must be a list."
+        return next((why for item in value if (why := type_problem(field.child, item))), None)
+    if isinstance(field, serializers.DictField):
+        if not isinstance(value, Mapping):
+            return "Must be an object."
+        return next(
+            (why for item in value.values() if (why := type_problem(field.child, item))), None
+        )
+    return _scalar_problem(field, value)
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """A serializer for input. Types are strict for JSON; form posts and queries hold text only."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            raise serializers.ValidationError({"non_field_errors": ["Must be an object."]})
+        problems = self._problems(data)
+        if problems:
+            raise serializers.ValidationError({name: [text] for name, text in problems.items()})
+        return super().to_internal_value(data)
+
+    def _problems(self, data: Mapping[str, Any]) -> dict[str, str]:
+        problems: dict[str, str] = {}
+        is_form = isinstance(data, QueryDict)
+        for name, value in data.items():
+            field = self.fields.get(name)
+            if field is None:
+                if not (is_form and name in _FORM_EXTRAS):
+                    problems[str(name)] = "Unknown field."
+            elif field.read_only:
+                problems[name] = "This field is read-only."
+            elif why := bad_text(value) or (None if is_form else type_problem(field, value)):
+                problems[name] = why
+        return {(name if bad_text(name) is None else "?"): text for name, text in problems.items()}
+
+
+class StrictQuery(StrictSerializer):
+    """A serializer for the query string; each parameter at most once."""
+
+    def _problems(self, data: Mapping[str, Any]) -> dict[str, str]:
+        problems = super()._problems(data)
+        if isinstance(data, QueryDict):
+            problems.update(
+                {name: "Given twice." for name, values in data.lists() if len(values) > 1}
+            )
+        return {
+            name: ("Unknown parameter." if text == "Unknown field." else text)
+            for name, text in problems.items()
+        }
+
+
+class NoParams(StrictQuery):
+    """No query parameters at all."""
+
+
+class PageParams(StrictQuery):
+    """Base for the filters of a list."""
+
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=200)
+    cursor = serializers.CharField(required=False, max_length=2000)
