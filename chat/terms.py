@@ -1,0 +1,61 @@
+"""Words of a text that carry meaning, for comparisons without a model. No language is assumed."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# Short lists of the commonest function words: enough that a question's frame ("what is the …")
+# does not count as content. A language that is not here only loses a little sharpness.
+_STOP_WORDS = frozenset(
+    """
+    a about after all also am an and any are as at be been before but by can could did do does doing
+    for from get give had has have he her him his how i if in into is it its just know like many may
+    me more most much must my no not of on one or our out over please s shall she should so some
+    such t tell than that the their them then there these they this those to too under up us use
+    used was we were what when where which while who whom whose why will with would you your
+    der die das den dem des ein eine einen einem einer und oder ist sind war wie was wer wo wann
+    warum welche welcher welches ich du er sie es wir ihr nicht mit von zu im in auf für bei aus
+    nach über auch kann man mir mich haben hat wird werden bitte gibt
+    le la les un une des du de et ou est sont que qui quoi quel quelle quels quelles comment où
+    quand pourquoi je tu il elle nous vous ils pas avec pour dans sur par ce cette mon ma mes
+    el los las una unos unas y o es son qué que quién cuál cuáles cómo dónde cuándo por para con en
+    sin su sus mi mis del al lo se no
+    il lo gli uno che chi come dove quando perché quale sono è di da per non si
+    o os as um uma e ou é são como onde quando qual quais não do da dos das no na em
+    de het een en van is zijn wat wie waar hoe niet met voor op te dat die
+    """.split()  # noqa: SIM905 - two hundred quoted words would not be read by anybody
+)
+_CJK = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\u0e00-\u0e7f"
+_WORD = re.compile(rf"[{_CJK}]+|(?:(?![{_CJK}])[^\W_])+")
+_CJK_RUN = re.compile(rf"[{_CJK}]")
+
+
+def words(text: str) -> list[str]:
+    """Words in order, case-folded. A script without spaces gives pairs of characters."""
+    found: list[str] = []
+    for run in _WORD.findall(unicodedata.normalize("NFKC", text).casefold()):
+        if _CJK_RUN.match(run) and len(run) > 2:
+            found.extend(run[place : place + 2] for place in range(len(run) - 1))
+        else:
+            found.append(run)
+    return found
+
+
+def is_stop_word(word: str) -> bool:
+    return word in _STOP_WORDS
+
+
+def stem(word: str) -> str:
+    """A crude common beginning of a word's forms: plural and verb endings go, then six letters."""
+    if len(word) > 4 and word.isascii():
+        for ending in ("ing", "ies", "ed", "es", "s"):
+            if word.endswith(ending) and len(word) - len(ending) >= 3:
+                word = word[: -len(ending)]
+                break
+    return word[:6]
+
+
+def content_terms(text: str) -> list[str]:
+    """Stems of the words that are no function words, each once, in order."""
+    return list(dict.fromkeys(stem(word) for word in words(text) if word not in _STOP_WORDS))
