@@ -57,7 +57,9 @@ class BotProfile(TenantOwned):
         max_length=6, choices=QueryRewrite.choices, default=QueryRewrite.AUTO
     )
     refusal_message = models.TextField(max_length=2_000, default=DEFAULT_REFUSAL)
-    welcome_message = models.TextField(max_length=2_000, blank=True, default="Hello! Ask me anything.")
+    welcome_message = models.TextField(
+        max_length=2_000, blank=True, default="Hello! Ask me anything."
+    )
     suggested_questions = models.JSONField(default=list, blank=True)
     widget_public_id = models.CharField(
         max_length=40, unique=True, default=new_public_id, editable=False

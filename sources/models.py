@@ -79,6 +79,8 @@ class Document(TenantOwned):
     generation = models.PositiveIntegerField(default=0)
     # What the live generation was made with, so that a changed setting re-indexes.
     index_model = models.CharField(max_length=200, blank=True)
+    # Points are being written or left over: set before the first one, cleared after the sweep.
+    stale_points = models.BooleanField(default=False, editable=False)
     upload = models.CharField(max_length=500, blank=True)
     pending_upload = models.CharField(max_length=500, blank=True)
     size_bytes = models.PositiveBigIntegerField(default=0)

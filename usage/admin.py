@@ -11,7 +11,15 @@ from usage.money import usd
 
 @register(UsageEvent)
 class UsageEventAdmin(DomainAdmin):
-    list_display = ("created_at", "kind", "model", "input_tokens", "output_tokens", "cost", "status")
+    list_display = (
+        "created_at",
+        "kind",
+        "model",
+        "input_tokens",
+        "output_tokens",
+        "cost",
+        "status",
+    )
     list_filter = ("kind", "status", "estimated", "created_at")
     search_fields = ("model", "bot_profile_id", "message_id", "ingest_job_id")
 

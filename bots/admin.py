@@ -1,0 +1,140 @@
+"""Bots, with their credentials written but never read back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db import models
+from django.db.models import QuerySet
+from django.utils.html import format_html
+
+from bots import services
+from bots.models import BotProfile
+from bots.selectors import credentials_hint
+from sources.models import Source
+from tenants.console import DomainAdmin, DomainForm, register
+from tenants.context import AuthContext
+from tenants.models import TokenScope
+
+_CREDENTIALS = ("api_key", "api_base", "api_version", "organization")
+_PLAIN = (
+    "name",
+    "slug",
+    "model",
+    "system_prompt",
+    "temperature",
+    "max_output_tokens",
+    "top_k",
+    "score_threshold",
+    "query_rewrite",
+    "refusal_message",
+    "welcome_message",
+    "suggested_questions",
+    "is_active",
+)
+_WIDGET = {
+    "widget_enabled": "enabled",
+    "widget_allowed_origins": "allowed_origins",
+    "widget_daily_message_limit": "daily_message_limit",
+    "widget_theme": "theme",
+}
+
+
+class BotForm(DomainForm):
+    slug = forms.SlugField(required=False, help_text="Made from the name where left empty.")
+    sources = forms.ModelMultipleChoiceField(
+        queryset=None, required=False, widget=forms.CheckboxSelectMultiple
+    )
+    api_key = forms.CharField(
+        required=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="Left empty, what is stored stays. It is never shown again.",
+    )
+    api_base = forms.CharField(required=False)
+    api_version = forms.CharField(required=False)
+    organization = forms.CharField(required=False)
+    clear_credentials = forms.BooleanField(required=False)
+
+    class Meta:
+        model = BotProfile
+        fields = (*_PLAIN, *_WIDGET)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "sources" in self.fields:
+            live = Source.objects.filter(deleted_at__isnull=True)
+            if self.instance.tenant_id:
+                live = live.filter(tenant_id=self.instance.tenant_id)
+                self.fields["sources"].initial = list(
+                    self.instance.bot_sources.values_list("source_id", flat=True)
+                )
+            self.fields["sources"].queryset = live.order_by("name")  # type: ignore[attr-defined]
+
+    def values(self) -> dict[str, Any]:
+        """What the service takes, only what the form held."""
+        data = self.cleaned_data
+        values = {name: data[name] for name in _PLAIN if name in self.fields}
+        if not values.get("slug"):
+            values.pop("slug", None)
+        values["suggested_questions"] = values.get("suggested_questions") or []
+        widget = {key: data[name] for name, key in _WIDGET.items() if name in self.fields}
+        values["widget"] = widget | {"allowed_origins": widget.get("allowed_origins") or []}
+        if "sources" in self.fields:
+            values["source_ids"] = [source.pk for source in data["sources"]]
+        given = {name: data[name] for name in _CREDENTIALS if data.get(name)}
+        if given or data.get("clear_credentials"):
+            values["credentials"] = given or None
+        return values
+
+
+@register(BotProfile)
+class BotProfileAdmin(DomainAdmin):
+    form = BotForm
+    add_scope = change_scope = delete_scope = TokenScope.WRITE
+    list_display = ("name", "slug", "model", "is_active", "widget_enabled", "chat_page")
+    list_filter = ("is_active", "widget_enabled", "model")
+    search_fields = ("name", "slug")
+    readonly_fields = ("stored_credentials", "widget_public_id")
+
+    def get_fieldsets(self, request: Any, obj: Any = None) -> Any:
+        main = ["name", "slug", "is_active", "sources", "model", "system_prompt"]
+        if not self.in_console and obj is None:
+            # The sources to choose from depend on the tenant, which is not chosen yet.
+            main = ["tenant", *[name for name in main if name != "sources"]]
+        answers = ["temperature", "max_output_tokens", "top_k", "score_threshold", "query_rewrite"]
+        words = ["welcome_message", "refusal_message", "suggested_questions"]
+        secret = ["stored_credentials", *_CREDENTIALS, "clear_credentials"]
+        return [
+            (None, {"fields": main}),
+            ("Answers", {"fields": answers}),
+            ("Words", {"fields": words}),
+            ("Provider credentials", {"fields": secret}),
+            ("Widget", {"fields": ["widget_public_id", *_WIDGET]}),
+        ]
+
+    def create(self, auth: AuthContext, form: Any) -> models.Model:
+        values = form.values()
+        return services.create_bot(auth, name=values.pop("name"), **values)
+
+    def change(self, auth: AuthContext, row: Any, form: Any) -> models.Model:
+        return services.update_bot(auth, row, **form.values())
+
+    def remove(self, auth: AuthContext, row: Any) -> None:
+        services.delete_bot(auth, row)
+
+    def get_queryset(self, request: Any) -> QuerySet[BotProfile]:
+        rows: QuerySet[BotProfile] = super().get_queryset(request)
+        return rows
+
+    @admin.display(description="stored")
+    def stored_credentials(self, row: BotProfile) -> str:
+        hint = credentials_hint(row) if row.pk else None
+        return f"set, ending in {hint}" if hint else "none"
+
+    @admin.display(description="chat page")
+    def chat_page(self, row: BotProfile) -> str:
+        if not (row.is_active and row.widget_enabled):
+            return "—"
+        return format_html('<a href="/chat/{}/">open</a>', row.widget_public_id)

@@ -1,0 +1,198 @@
+"""Sources with upload and ingest, documents and chunks."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin
+from django.core.files.uploadedfile import UploadedFile
+from django.db import models, transaction
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+
+from ingestion.services import schedule_delete, schedule_document_delete, schedule_ingest
+from sources import services
+from sources.models import Chunk, Document, Source, SourceType
+from tenants.console import DomainAdmin, DomainForm, ScopedInline, register
+from tenants.context import AuthContext
+from tenants.models import TokenScope
+
+
+def told(error: dict[str, str] | None) -> str:
+    """An error field as people read it."""
+    return format_html("<code>{}</code> {}", error["code"], error["message"]) if error else "—"
+
+
+class ManyFilesInput(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class ManyFilesField(forms.FileField):
+    """Several files in one field; cleans to a list."""
+
+    widget = ManyFilesInput
+
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
+        given = data if isinstance(data, list | tuple) else [data] if data else []
+        return [cast(UploadedFile, super(ManyFilesField, self).clean(one)) for one in given]
+
+
+class SourceForm(DomainForm):
+    files = ManyFilesField(
+        required=False, help_text="For type file: one or several. The same name replaces."
+    )
+    ingest_now = forms.BooleanField(
+        required=False, initial=True, help_text="Start reading it as soon as this is saved."
+    )
+
+    class Meta:
+        model = Source
+        fields = ("name", "type", "content", "url", "metadata")
+        help_texts = {
+            "content": "For type text: the text itself.",
+            "url": "For type url: a public http or https address.",
+            "metadata": "A flat JSON object; it comes back with every hit.",
+        }
+
+
+class DocumentInline(ScopedInline):
+    model = Document
+    fields = ("key", "title", "status", "text_length", "updated_at")
+    ordering = ("key",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Document]:
+        return super().get_queryset(request).filter(deleted_at__isnull=True)
+
+
+@register(Source)
+class SourceAdmin(DomainAdmin):
+    form = SourceForm
+    add_scope = change_scope = delete_scope = TokenScope.WRITE
+    list_display = ("name", "type", "status", "document_count", "problem", "last_ingested_at")
+    list_filter = ("type", "status", "created_at")
+    search_fields = ("name", "url")
+    actions = ("ingest_now",)
+    inlines = (DocumentInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Source]:
+        live = models.Q(documents__deleted_at__isnull=True)
+        rows = super().get_queryset(request).filter(deleted_at__isnull=True)
+        return rows.annotate(documents_held=Count("documents", filter=live))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("type", "status", "problem", "last_ingested_at") if obj else ()
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        shown = ["name", "type", "content", "url", "files", "metadata", "ingest_now"]
+        if obj is None:
+            return shown
+        idle = {"text": {"url", "files"}, "url": {"content", "files"}, "file": {"content", "url"}}
+        fields = [name for name in shown if name not in idle[obj.type]]
+        return [*fields, "status", "problem", "last_ingested_at"]
+
+    @transaction.atomic
+    def create(self, auth: AuthContext, form: DomainForm) -> models.Model:
+        data = form.cleaned_data
+        source = services.create_source(
+            auth,
+            name=data["name"],
+            type=data["type"],
+            content=data["content"],
+            url=data["url"],
+            metadata=data["metadata"] or {},
+        )
+        self._take(auth, source, data)
+        return source
+
+    @transaction.atomic
+    def change(self, auth: AuthContext, row: Any, form: DomainForm) -> models.Model:
+        names = ("name", "content", "url", "metadata")
+        changes = {name: form.cleaned_data[name] for name in names if name in form.changed_data}
+        source = services.update_source(auth, row, **changes)
+        self._take(auth, source, form.cleaned_data)
+        return source
+
+    def _take(self, auth: AuthContext, source: Source, data: dict[str, Any]) -> None:
+        if data.get("files"):
+            services.add_uploads(auth, source, data["files"])
+        if data.get("ingest_now") and (source.type != SourceType.FILE or data.get("files")):
+            schedule_ingest(auth, source)
+
+    @transaction.atomic
+    def remove(self, auth: AuthContext, row: Any) -> None:
+        services.retire_source(auth, row)
+        schedule_delete(auth, row)
+
+    @admin.action(description="Ingest now", permissions=["change"])
+    def ingest_now(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
+        self.each(request, queryset, schedule_ingest, "Ingest jobs queued")
+
+    @admin.display(description="documents", ordering="documents_held")
+    def document_count(self, row: Any) -> int:
+        return int(row.documents_held)
+
+    @admin.display(description="error")
+    def problem(self, row: Source) -> str:
+        return told(row.error)
+
+
+@register(Document)
+class DocumentAdmin(DomainAdmin):
+    delete_scope = TokenScope.WRITE
+    list_display = ("key", "title", "source", "status", "chunk_count", "problem", "updated_at")
+    list_filter = ("status", ("source", admin.RelatedOnlyFieldListFilter), "updated_at")
+    list_select_related = ("source",)
+    search_fields = ("key", "title")
+    fields = ("key", "title", "source", "url", "mime_type", "status", "problem", "text", "metadata")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Document]:
+        rows = super().get_queryset(request)
+        live = rows.filter(deleted_at__isnull=True, source__deleted_at__isnull=True)
+        return live.annotate(chunks_held=Count("chunks"))
+
+    @transaction.atomic
+    def remove(self, auth: AuthContext, row: Any) -> None:
+        services.retire_document(auth, row)
+        schedule_document_delete(auth, row)
+
+    @admin.display(description="chunks", ordering="chunks_held")
+    def chunk_count(self, row: Any) -> int:
+        return int(row.chunks_held)
+
+    @admin.display(description="error")
+    def problem(self, row: Document) -> str:
+        return told(row.error)
+
+
+@register(Chunk)
+class ChunkAdmin(DomainAdmin):
+    change_scope = TokenScope.WRITE
+    list_display = ("beginning", "document", "ordinal", "page", "token_count", "enabled")
+    list_filter = ("enabled", ("source", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("document",)
+    search_fields = ("text",)
+    fields = ("enabled", "document", "ordinal", "heading_path", "page", "text", "token_count")
+    readonly_fields = ("document", "ordinal", "heading_path", "page", "text", "token_count")
+    actions = ("disable", "enable")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Chunk]:
+        live = {"document__deleted_at__isnull": True, "source__deleted_at__isnull": True}
+        rows: QuerySet[Chunk] = super().get_queryset(request).filter(**live)
+        return rows
+
+    def change(self, auth: AuthContext, row: Any, form: DomainForm) -> models.Model:
+        return services.set_chunk_enabled(auth, row, form.cleaned_data["enabled"])
+
+    @admin.action(description="Take out of every answer", permissions=["change"])
+    def disable(self, request: HttpRequest, queryset: QuerySet[Chunk]) -> None:
+        self.each(request, queryset, lambda a, c: services.set_chunk_enabled(a, c, False), "Out")
+
+    @admin.action(description="Let into answers again", permissions=["change"])
+    def enable(self, request: HttpRequest, queryset: QuerySet[Chunk]) -> None:
+        self.each(request, queryset, lambda a, c: services.set_chunk_enabled(a, c, True), "In")
+
+    @admin.display(description="text")
+    def beginning(self, row: Chunk) -> str:
+        return row.text[:100] + ("…" if len(row.text) > 100 else "")

@@ -1,0 +1,166 @@
+"""Endpoints of sources."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db import transaction
+from django.http import HttpRequest
+from drf_spectacular.utils import extend_schema
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ingestion.serializers import IngestJobSerializer
+from ingestion.services import schedule_delete, schedule_ingest
+from minirag.api.serializers import PageParams, StrictSerializer
+from sources.receiving import CappedUploadHandler
+from sources.selectors import access_source, list_documents, list_sources
+from sources.serializers import (
+    DocumentSerializer,
+    SourceCreate,
+    SourceSerializer,
+    SourceUpdate,
+    UploadedSerializer,
+    UploadForm,
+)
+from sources.services import add_uploads, create_source, retire_source, update_source
+from tenants.api_base import TenantView
+from tenants.models import TokenScope
+
+
+class NoBody(StrictSerializer):
+    """An empty object, or nothing."""
+
+
+class SourcesView(TenantView):
+    """The tenant's sources."""
+
+    scopes: ClassVar = {"GET": TokenScope.READ, "POST": TokenScope.WRITE}
+    actions: ClassVar = {"POST": "source.create"}
+    idempotent = True
+    atomic = True
+
+    @extend_schema(
+        operation_id="list_sources",
+        summary="Sources, newest first",
+        parameters=[PageParams],
+        responses=SourceSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        return self.page(list_sources(self.auth), SourceSerializer)
+
+    @extend_schema(
+        operation_id="create_source",
+        summary="Make a source; ingest it to have it answered from",
+        request=SourceCreate,
+        responses={201: SourceSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        source = create_source(self.auth, **self.body(SourceCreate))
+        return Response(SourceSerializer(access_source(self.auth, source.pk)).data, status=201)
+
+
+class SourceView(TenantView):
+    """One source."""
+
+    scopes: ClassVar = {
+        "GET": TokenScope.READ,
+        "PATCH": TokenScope.WRITE,
+        "DELETE": TokenScope.WRITE,
+    }
+    actions: ClassVar = {"PATCH": "source.update", "DELETE": "source.delete"}
+    path_objects: ClassVar = {"source_id": access_source}
+
+    @extend_schema(operation_id="get_source", summary="One source", responses=SourceSerializer)
+    def get(self, request: Request, **_: Any) -> Response:
+        return Response(SourceSerializer(self.object("source_id")).data)
+
+    @extend_schema(
+        operation_id="update_source",
+        summary="Change a source; answers change with the next ingest",
+        request=SourceUpdate,
+        responses=SourceSerializer,
+    )
+    def patch(self, request: Request, **_: Any) -> Response:
+        changes = self.body(SourceUpdate, partial=True)
+        source = update_source(self.auth, self.object("source_id"), **changes)
+        return Response(SourceSerializer(source).data)
+
+    @extend_schema(
+        operation_id="delete_source",
+        summary="Delete a source: unfindable at once, its index is cleared by the job",
+        responses={202: IngestJobSerializer},
+    )
+    def delete(self, request: Request, **_: Any) -> Response:
+        source = self.object("source_id")
+        with transaction.atomic():
+            retire_source(self.auth, source)
+            job = schedule_delete(self.auth, source)
+        return Response(IngestJobSerializer(job).data, status=202)
+
+
+class SourceIngestView(TenantView):
+    """Starting an ingest."""
+
+    scopes: ClassVar = {"POST": TokenScope.WRITE}
+    actions: ClassVar = {"POST": "source.ingest"}
+    path_objects: ClassVar = {"source_id": access_source}
+    idempotent = True
+    atomic = True
+
+    @extend_schema(
+        operation_id="ingest_source",
+        summary="Read a source anew; what is unchanged costs nothing",
+        request=NoBody,
+        responses={202: IngestJobSerializer},
+    )
+    def post(self, request: Request, **_: Any) -> Response:
+        self.body(NoBody)
+        job = schedule_ingest(self.auth, self.object("source_id"))
+        return Response(IngestJobSerializer(job).data, status=202)
+
+
+class SourceUploadView(TenantView):
+    """Files for a source of type ``file``."""
+
+    scopes: ClassVar = {"POST": TokenScope.WRITE}
+    actions: ClassVar = {"POST": "source.upload"}
+    path_objects: ClassVar = {"source_id": access_source}
+    parser_classes = [MultiPartParser]
+    idempotent = True
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        # Where a middleware has read the form already, the service's own check of the size stands.
+        if not hasattr(request, "_files"):
+            request.upload_handlers.insert(0, CappedUploadHandler(request))
+        return super().initialize_request(request, *args, **kwargs)
+
+    @extend_schema(
+        operation_id="upload_to_source",
+        summary="Store files; the next ingest reads them",
+        request={"multipart/form-data": UploadForm},
+        responses={201: UploadedSerializer},
+    )
+    def post(self, request: Request, **_: Any) -> Response:
+        files = self.body(UploadForm)["file"]
+        added = add_uploads(self.auth, self.object("source_id"), files)
+        rows = list_documents(self.auth).in_bulk([document.pk for document in added])
+        shown = [rows[document.pk] for document in added]
+        return Response({"documents": DocumentSerializer(shown, many=True).data}, status=201)
+
+
+class SourceDocumentsView(TenantView):
+    """What a source holds."""
+
+    scopes: ClassVar = {"GET": TokenScope.READ}
+    path_objects: ClassVar = {"source_id": access_source}
+
+    @extend_schema(
+        operation_id="list_documents",
+        summary="Documents of a source, newest first, without their texts",
+        parameters=[PageParams],
+        responses=DocumentSerializer(many=True),
+    )
+    def get(self, request: Request, **_: Any) -> Response:
+        return self.page(list_documents(self.auth, self.object("source_id")), DocumentSerializer)

@@ -1,0 +1,173 @@
+"""Sources, documents and chunks as clients write and read them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from minirag.api.serializers import StrictSerializer
+from sources.models import Chunk, Document, DocumentStatus, Source, SourceStatus, SourceType
+
+
+class ErrorFieldSerializer(serializers.Serializer[Any]):
+    """Why something failed: a code of the closed list, and words."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class CountsSerializer(serializers.Serializer[Any]):
+    """What a source holds now."""
+
+    documents = serializers.IntegerField()
+    chunks = serializers.IntegerField()
+    tokens = serializers.IntegerField()
+    failed = serializers.IntegerField()
+
+
+class SourceUpdate(StrictSerializer):
+    """Changes of a source. Its type stands for good."""
+
+    name = serializers.CharField(max_length=200, required=False)
+    content = serializers.CharField(
+        required=False, allow_blank=True, trim_whitespace=False, help_text="Of a text source."
+    )
+    url = serializers.CharField(required=False, allow_blank=True, help_text="Of a url source.")
+    metadata = serializers.DictField(
+        required=False, help_text="A flat object of strings, numbers and booleans."
+    )
+
+
+class SourceCreate(SourceUpdate):
+    """A new source."""
+
+    name = serializers.CharField(max_length=200)
+    type = serializers.ChoiceField(choices=SourceType.choices)
+
+
+class SourceSerializer(serializers.ModelSerializer[Source]):
+    """A source with its counts, which the query brought along."""
+
+    type = serializers.ChoiceField(choices=SourceType.choices)
+    status = serializers.ChoiceField(choices=SourceStatus.choices)
+    error = ErrorFieldSerializer(allow_null=True)
+    counts = serializers.SerializerMethodField()
+    content = serializers.SerializerMethodField(
+        help_text="Null in a list where it is longer than 10,000 characters."
+    )
+    url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Source
+        fields = (
+            "id",
+            "name",
+            "type",
+            "content",
+            "url",
+            "metadata",
+            "status",
+            "error",
+            "counts",
+            "last_ingested_at",
+            "created_at",
+            "updated_at",
+        )
+
+    def get_content(self, source: Any) -> str | None:
+        listed = "content" in source.get_deferred_fields()
+        text: str | None = source.short_content if listed else source.content
+        return text
+
+    def get_url(self, source: Source) -> str | None:
+        return source.url or None
+
+    @extend_schema_field(CountsSerializer)
+    def get_counts(self, source: Any) -> dict[str, int]:
+        return {
+            "documents": source.count_documents,
+            "chunks": source.count_chunks,
+            "tokens": source.count_tokens,
+            "failed": source.count_failed,
+        }
+
+
+class DocumentSerializer(serializers.ModelSerializer[Document]):
+    """A document without its text."""
+
+    url = serializers.SerializerMethodField()
+    status = serializers.ChoiceField(choices=DocumentStatus.choices)
+    error = ErrorFieldSerializer(allow_null=True)
+    chunk_count = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Document
+        fields: tuple[str, ...] = (
+            "id",
+            "source_id",
+            "key",
+            "title",
+            "url",
+            "mime_type",
+            "text_length",
+            "content_hash",
+            "status",
+            "error",
+            "metadata",
+            "chunk_count",
+            "created_at",
+            "updated_at",
+        )
+
+    def get_url(self, document: Document) -> str | None:
+        return document.url or None
+
+    def get_chunk_count(self, document: Any) -> int:
+        return int(document.chunk_count)
+
+
+class DocumentDetailSerializer(DocumentSerializer):
+    """A document with its normalised text."""
+
+    class Meta(DocumentSerializer.Meta):
+        fields = (*DocumentSerializer.Meta.fields, "text")
+
+
+class UploadedSerializer(serializers.Serializer[Any]):
+    """What an upload answers."""
+
+    documents = DocumentSerializer(many=True)
+
+
+class UploadForm(StrictSerializer):
+    """One or more files under the repeated name ``file``."""
+
+    file = serializers.ListField(child=serializers.FileField(allow_empty_file=True), min_length=1)
+
+
+class ChunkSerializer(serializers.ModelSerializer[Chunk]):
+    """A passage: ``document.text[start:end] == text``, in Unicode code points."""
+
+    class Meta:
+        model = Chunk
+        fields = (
+            "id",
+            "document_id",
+            "ordinal",
+            "text",
+            "start",
+            "end",
+            "page",
+            "heading_path",
+            "token_count",
+            "enabled",
+            "qdrant_point_id",
+        )
+
+
+class ChunkUpdate(StrictSerializer):
+    """Whether answers may use a passage."""
+
+    enabled = serializers.BooleanField()

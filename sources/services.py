@@ -1,0 +1,210 @@
+"""Writes of sources, documents and chunks. The tenant's scope must be open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.files.base import File
+from django.db import transaction
+from django.db.models import Sum
+from django.utils import timezone
+
+from minirag.errors import Conflict, Invalid, QuotaExceeded
+from sources import uploads
+from sources.models import Chunk, Document, DocumentStatus, Source, SourceType
+from sources.selectors import stored_files
+from sources.validation import clean_content, clean_metadata, clean_name, clean_url
+from tenants import audit
+from tenants.context import AuthContext
+from tenants.models import Tenant
+
+_CHANGEABLE = frozenset({"name", "content", "url", "metadata"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """An uploaded file that is stored already."""
+
+    key: str
+    size: int
+    stored_name: str
+
+
+def create_source(
+    auth: AuthContext,
+    *,
+    name: str,
+    type: str,
+    content: str = "",
+    url: str = "",
+    metadata: Mapping[str, Any] | None = None,
+) -> Source:
+    """A new source; nothing is ingested yet. Raises ``Invalid`` or ``AddressRefused``."""
+    if type not in SourceType.values:
+        raise Invalid.field("type", f"One of {', '.join(SourceType.values)}.")
+    source = Source(
+        tenant_id=auth.tenant_id,
+        name=clean_name(name),
+        type=type,
+        content=clean_content(type, content),
+        url=clean_url(type, url),
+        metadata=clean_metadata(metadata or {}),
+    )
+    with transaction.atomic():
+        source.save()
+        audit.record(auth, "source.create", source, detail={"name": source.name, "type": type})
+    return source
+
+
+def update_source(auth: AuthContext, source: Source, **changes: Any) -> Source:
+    """Change name, content, url or metadata; answers change with the next ingest.
+
+    Raises ``Invalid`` or ``AddressRefused``. The type of a source stands for good.
+    """
+    if changes.get("type", source.type) != source.type:
+        raise Invalid.field("type", "The type of a source cannot be changed.")
+    changes.pop("type", None)
+    clean = _clean_changes(source, changes)
+    for field, value in clean.items():
+        setattr(source, field, value)
+    if clean:
+        with transaction.atomic():
+            source.save(update_fields=[*clean, "updated_at"])
+            audit.record(auth, "source.update", source, detail={"fields": sorted(clean)})
+    return source
+
+
+def _clean_changes(source: Source, changes: Mapping[str, Any]) -> dict[str, Any]:
+    if unknown := changes.keys() - _CHANGEABLE:
+        raise Invalid(fields={name: ["Unknown field."] for name in sorted(unknown)})
+    clean: dict[str, Any] = {}
+    if "name" in changes:
+        clean["name"] = clean_name(changes["name"])
+    if "content" in changes:
+        clean["content"] = clean_content(source.type, changes["content"])
+    if "url" in changes:
+        clean["url"] = clean_url(source.type, changes["url"])
+    if "metadata" in changes:
+        clean["metadata"] = clean_metadata(changes["metadata"])
+    return clean
+
+
+def retire_source(auth: AuthContext, source: Source) -> None:
+    """Turn a source into a tombstone: from the commit on it is found by nothing.
+
+    Points and rows are removed by the job that the caller schedules in the same transaction.
+    """
+    with transaction.atomic():
+        retired = Source.objects.filter(pk=source.pk, deleted_at__isnull=True).update(
+            deleted_at=timezone.now()
+        )
+        if retired:
+            audit.record(auth, "source.delete", source, detail={"name": source.name})
+
+
+def retire_document(auth: AuthContext, document: Document) -> None:
+    """As ``retire_source``, for one document. A later upload of its key is a new document."""
+    with transaction.atomic():
+        retired = Document.objects.filter(pk=document.pk, deleted_at__isnull=True).update(
+            deleted_at=timezone.now()
+        )
+        if retired:
+            audit.record(auth, "document.delete", document, detail={"key": document.key})
+
+
+def add_upload(auth: AuthContext, source: Source, file: File[Any]) -> Document:
+    """One file, as ``add_uploads``."""
+    return add_uploads(auth, source, [file])[0]
+
+
+def add_uploads(auth: AuthContext, source: Source, files: Sequence[File[Any]]) -> list[Document]:
+    """Store files for the next ingest: all of them, or none and no file is left behind.
+
+    A key that exists is replaced at the next ingest; until then the old version answers. Raises
+    ``Conflict`` (not a file source), ``Invalid``, ``TooLarge`` or ``QuotaExceeded``.
+    """
+    if source.type != SourceType.FILE:
+        raise Conflict("Files can be uploaded to a source of type file only.")
+    if not files:
+        raise Invalid.field("file", "Send at least one file.")
+    wanted = [(uploads.clean_key(file.name), uploads.check_size(file), file) for file in files]
+    _check_quota(auth, source, {key: size for key, size, _ in wanted})
+    kept: list[_Kept] = []
+    try:
+        for key, size, file in wanted:
+            kept.append(_Kept(key, size, uploads.keep(source, file)))
+        return _add_documents(auth, source, kept)
+    except BaseException:
+        uploads.discard(item.stored_name for item in kept)
+        raise
+
+
+@transaction.atomic
+def _add_documents(auth: AuthContext, source: Source, kept: Sequence[_Kept]) -> list[Document]:
+    # The tenant's row is the lock: two uploads at the edge of a limit wait for each other.
+    Tenant.objects.select_for_update(no_key=True).get(pk=auth.tenant_id)
+    if not Source.objects.filter(pk=source.pk, deleted_at__isnull=True).exists():
+        raise Conflict("The source was deleted meanwhile.")
+    _check_quota(auth, source, {item.key: item.size for item in kept})
+    documents = {item.key: _put(source, item) for item in kept}
+    audit.record(auth, "source.upload", source, detail={"documents": len(documents)})
+    return list(documents.values())
+
+
+def _put(source: Source, item: _Kept) -> Document:
+    """The live document of the key with the new file waiting in it."""
+    document, created = Document.objects.get_or_create(
+        source=source,
+        key=item.key,
+        deleted_at__isnull=True,
+        defaults={
+            "tenant_id": source.tenant_id,
+            "title": item.key,
+            "mime_type": uploads.mime_type_of(item.key),
+            "pending_upload": item.stored_name,
+            "size_bytes": item.size,
+        },
+    )
+    row: Document = document
+    if not created:
+        uploads.discard_on_commit([row.pending_upload])
+        row.pending_upload, row.size_bytes = item.stored_name, item.size
+        row.status, row.error = DocumentStatus.PENDING, None
+        row.save(update_fields=["pending_upload", "size_bytes", "status", "error", "updated_at"])
+    return row
+
+
+def _check_quota(auth: AuthContext, source: Source, sizes: Mapping[str, int]) -> None:
+    """Raise ``QuotaExceeded`` where files of ``sizes`` (by key) would pass a tenant's limit."""
+    tenant = Tenant.objects.get(pk=auth.tenant_id)
+    if tenant.max_documents is None and tenant.max_bytes is None:
+        return
+    live = Document.objects.filter(deleted_at__isnull=True, source__deleted_at__isnull=True)
+    replaced = live.filter(source=source, key__in=sizes)
+    documents = live.count() + len(sizes) - replaced.count()
+    if tenant.max_documents is not None and documents > tenant.max_documents:
+        raise QuotaExceeded(f"The tenant may hold {tenant.max_documents} documents at most.")
+    total = _bytes(live) - _bytes(replaced) + sum(sizes.values())
+    if tenant.max_bytes is not None and total > tenant.max_bytes:
+        raise QuotaExceeded(f"The tenant may hold {tenant.max_bytes} bytes at most.")
+
+
+def _bytes(documents: Any) -> int:
+    return int(documents.aggregate(n=Sum("size_bytes"))["n"] or 0)
+
+
+def forget_files(documents: Sequence[Document]) -> None:
+    """Delete the stored files of documents whose rows the running transaction deletes."""
+    uploads.discard_on_commit(stored_files(documents))
+
+
+def set_chunk_enabled(auth: AuthContext, chunk: Chunk, enabled: bool) -> Chunk:
+    """Take a passage out of every answer, or let it in again; acts with the next question."""
+    if chunk.enabled != enabled:
+        chunk.enabled = enabled
+        with transaction.atomic():
+            chunk.save(update_fields=["enabled"])
+            audit.record(auth, "chunk.update", chunk, detail={"enabled": enabled})
+    return chunk
