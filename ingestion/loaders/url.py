@@ -24,7 +24,7 @@ class UrlLoader:
         self._title = title
 
     def load(self) -> Iterator[RawDocument]:
-        """Raises ``AddressRefused``, or ``UnreadableSource`` for everything else that went wrong."""
+        """Raises ``AddressRefused``, or ``UnreadableSource`` for all else that went wrong."""
         page = self._fetch()
         if page.status != 200:
             raise UnreadableSource(f"The page answered with status {page.status}.")

@@ -157,7 +157,7 @@ class Sandbox:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = [sys.executable, "-s", "-m", "ingestion.parsing.zygote"]
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            command, stdin=theirs, stdout=subprocess.DEVNULL, cwd=_ROOT, env={}
+            command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, cwd=_ROOT, env={}
         )
         theirs.close()
         ours.settimeout(_START_SECONDS)

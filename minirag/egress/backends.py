@@ -50,6 +50,9 @@ def _start_lookup(host: str, port: int) -> Future[list[Address]]:
         future.set_exception(httpcore.ConnectError("too many lookups under way"))
         return future
 
+    # Running from the start: who stops waiting may not cancel what the thread will still set.
+    future.set_running_or_notify_cancel()
+
     def run() -> None:
         try:
             future.set_result(_lookup(host, port))
