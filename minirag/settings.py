@@ -143,6 +143,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.str("REDIS_URL", default="")
 QDRANT_URL = env.str("QDRANT_URL", default="")
 QDRANT_API_KEY = env.str("QDRANT_API_KEY", default="")
+# Seconds that one connect, write or read of the Qdrant server may take.
+MINIRAG_QDRANT_TIMEOUT = env.int("MINIRAG_QDRANT_TIMEOUT", default=10)
 
 # --- celery ------------------------------------------------------------------------------------
 
@@ -335,6 +337,8 @@ MINIRAG_PROVIDER_TOTAL_TIMEOUT = env.float("MINIRAG_PROVIDER_TOTAL_TIMEOUT", def
 MINIRAG_PROVIDER_EMBED_TIMEOUT = env.float("MINIRAG_PROVIDER_EMBED_TIMEOUT", default=60.0)
 # Largest reply of a model provider: all the events of a stream, or one embedding batch.
 MINIRAG_PROVIDER_MAX_BYTES = env.int("MINIRAG_PROVIDER_MAX_BYTES", default=32 * 1024 * 1024)
+# The one tiny call of a bot's check, in seconds.
+MINIRAG_BOT_CHECK_SECONDS = env.float("MINIRAG_BOT_CHECK_SECONDS", default=20.0)
 # Scripted models for tests; refused outside development.
 MINIRAG_FAKES = DEVELOPMENT and env.bool("MINIRAG_FAKES", default=False)
 

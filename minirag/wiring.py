@@ -39,7 +39,11 @@ def vector_store() -> VectorStore:
 
 def _open_store() -> VectorStore:
     if settings.QDRANT_URL:
-        return QdrantStore(settings.QDRANT_URL, settings.QDRANT_API_KEY)
+        return QdrantStore(
+            settings.QDRANT_URL,
+            settings.QDRANT_API_KEY,
+            timeout=settings.MINIRAG_QDRANT_TIMEOUT,
+        )
     return EdgeStore(settings.MINIRAG_DATA_DIR / "vectors")
 
 

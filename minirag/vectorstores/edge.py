@@ -83,12 +83,13 @@ class EdgeStore:
             found = shard.query(_hybrid(tenant_id, query))
             if not found:
                 return []
-            cosines = shard.query(_cosines(tenant_id, query, [point.id for point in found]))
-        cosine = {str(point.id): point.score for point in cosines}
+            ids = [UUID(str(point.id)) for point in found]
+            cosines = shard.query(_cosines(tenant_id, query, ids))
+        cosine = {point.id: point.score for point in cosines}
         return best_first(
-            hit_of(tenant_id, point.id, point.payload, point.score, cosine[str(point.id)])
+            hit_of(tenant_id, point.id, point.payload, point.score, cosine[point.id])
             for point in found
-            if str(point.id) in cosine  # deleted between the two queries
+            if point.id in cosine  # deleted between the two queries
         )
 
     def delete(self, space: VectorSpace, tenant_id: UUID, selector: PointSelector) -> None:
@@ -265,13 +266,10 @@ def _hybrid(tenant_id: UUID, query: VectorQuery) -> engine.QueryRequest:
     )
 
 
-def _cosines(
-    tenant_id: UUID, query: VectorQuery, ids: Sequence[engine.PointId]
-) -> engine.QueryRequest:
+def _cosines(tenant_id: UUID, query: VectorQuery, ids: Sequence[UUID]) -> engine.QueryRequest:
     """A dense query over the hits only: cheaper than fetching their vectors from ten hits on."""
-    found = PointSelector(point_ids=[UUID(str(point_id)) for point_id in ids])
     return engine.QueryRequest(
         limit=len(ids),
         query=engine.Query.Nearest(query.dense.tolist(), using=DENSE),
-        filter=_filter(tenant_id, found),
+        filter=_filter(tenant_id, PointSelector(point_ids=ids)),
     )

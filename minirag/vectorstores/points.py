@@ -84,10 +84,10 @@ def hit_of(
     """A hit from what an engine answered; another tenant's point or a damaged one is an outage."""
     try:
         payload = payload or {}
-        if UUID(payload[TENANT]) != tenant_id:
+        if payload[TENANT] != str(tenant_id):
             raise RetrievalUnavailable
         return StoreHit(
-            point_id=UUID(str(point_id)),
+            point_id=point_id if isinstance(point_id, UUID) else UUID(str(point_id)),
             chunk_id=UUID(payload[CHUNK]),
             document_id=UUID(payload[DOCUMENT]),
             score=float(score),

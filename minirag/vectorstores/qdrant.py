@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 class QdrantStore:
     """``VectorStore`` at ``url``. ``timeout`` in whole seconds bounds each connect, write and read.
 
-    Every write waits until the server has applied it. IDF per tenant needs a server of 1.17 or
-    later; older ones use the IDF of the whole collection.
+    Every write waits until the server has applied it. IDF per tenant needs a server of 1.19 or
+    later; before that a word's rarity is that of the whole collection.
     """
 
     def __init__(self, url: str, api_key: str = "", *, timeout: int = 10) -> None:
