@@ -46,6 +46,9 @@ class IngestJob(TenantOwned):
     waiting_for = models.CharField(max_length=300, blank=True)
     error = models.JSONField(null=True, blank=True)
     attempts = models.PositiveIntegerField(default=0)
+    # Workers that died over it.
+    crashes = models.PositiveIntegerField(default=0, editable=False)
+    worker = models.CharField(max_length=100, blank=True, editable=False)
     run_token = models.UUIDField(null=True, editable=False)
     lease_until = models.DateTimeField(null=True, editable=False)
     not_before = models.DateTimeField(null=True, editable=False)
@@ -54,7 +57,10 @@ class IngestJob(TenantOwned):
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(TenantOwned.Meta):
-        indexes = [models.Index(fields=["state", "not_before", "created_at"])]
+        indexes = [
+            models.Index(fields=["state", "not_before", "created_at"]),
+            models.Index(fields=["tenant", "state", "created_at"]),
+        ]
         constraints = [
             # One live piece of work of a kind for a source: a second request joins the first.
             models.UniqueConstraint(

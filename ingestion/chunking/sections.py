@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from os.path import commonprefix
+from itertools import takewhile
 
 from minirag.tokens import TokenMap
 from minirag.types import Heading
@@ -97,5 +97,6 @@ def _flat(length: int, headings: Sequence[Heading], tokens: TokenMap) -> list[Se
 
 
 def _union(left: Section, right: Section) -> Section:
-    path = commonprefix([left.path, right.path])  # type: ignore[type-var]
-    return replace(left, end=right.end, path=tuple(path), tokens=left.tokens + right.tokens)
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(left.path, right.path, strict=False))
+    path = tuple(name for name, _ in same)
+    return replace(left, end=right.end, path=path, tokens=left.tokens + right.tokens)

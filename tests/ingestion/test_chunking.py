@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,8 +13,8 @@ from minirag.tokens import count_tokens
 from minirag.types import Heading, PageSpan, ParsedDocument, TextChunk
 
 WORDS = st.sampled_from(
-    ["a", "the", "Wartung", "naïve", "3.5", "U.S.", "done.", "Really?", "你好。", "世界，很大", "👩‍👩‍👧‍👦",
-     "🇩🇪🇫🇷", "e\u0301", "สวัสดี", "\n", "\n\n", "antidisestablishmentarianism", "x" * 60, "|", "# "]
+    ["a", "the", "Wartung", "naïve", "3.5", "U.S.", "done.", "Really?", "你好。", "世界，很大",
+     "👩‍👩‍👧‍👦", "🇩🇪🇫🇷", "e\u0301", "สวัสดี", "\n", "\n\n", "antidisestablishmentarianism", "x" * 60, "|", "# "]
 )  # fmt: skip
 TEXTS = st.one_of(
     st.text(max_size=300), st.lists(WORDS, max_size=400).map(" ".join), st.lists(WORDS).map("".join)
@@ -81,7 +83,8 @@ def test_sections_are_not_mixed_and_know_their_path() -> None:
 
 
 def test_tiny_sections_go_together_but_not_over_a_top_heading() -> None:
-    text = f"# One\n\n{sentences(20)}\n\n## Note\n\nMind the gap.\n\n# Two\n\n## Inner\n\n{sentences(20)}"
+    body = sentences(20)
+    text = f"# One\n\n{body}\n\n## Note\n\nMind the gap.\n\n# Two\n\n## Inner\n\n{body}"
     chunks = chunk_text(marked(text))
     assert [c.text.split("\n")[0] for c in chunks] == ["# One", "# Two"]
     assert "Mind the gap." in chunks[0].text
@@ -98,7 +101,7 @@ def test_a_list_of_tiny_answers_is_not_one_chunk_each() -> None:
 def test_overlap_begins_at_a_sentence_and_stays_within_its_size() -> None:
     text = sentences(200)
     chunks = chunk_text(text, size=128, overlap=32)
-    for before, after in zip(chunks, chunks[1:], strict=False):
+    for before, after in pairwise(chunks):
         assert after.start < before.end
         assert text[after.start :].startswith("Sensor number")
         assert count_tokens(text[after.start : before.end]) <= 33
@@ -109,7 +112,7 @@ def test_overlap_falls_back_to_words() -> None:
     text = " ".join(f"word{i}" for i in range(2000))
     chunks = chunk_text(text, size=100, overlap=20)
     assert all(c.text.startswith("word") for c in chunks)
-    assert all(a.start < b.end for b, a in zip(chunks, chunks[1:], strict=False))
+    assert all(a.start < b.end for b, a in pairwise(chunks))
 
 
 def test_chinese_is_cut_at_its_own_full_stops() -> None:

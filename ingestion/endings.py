@@ -1,0 +1,72 @@
+"""What a job's end means for its source and documents. Call it in the job's own transaction."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from ingestion.clock import database_now
+from ingestion.models import ACTIVE_STATES, IngestJob, JobKind, JobState
+from minirag.errors import ErrorCode, ErrorField
+from sources.models import Document, DocumentStatus, Source, SourceStatus
+
+SUPERSEDED: ErrorField = {
+    "code": ErrorCode.CONFLICT,
+    "message": "A later request for the same source took this one's place.",
+}
+
+
+def superseded(job: IngestJob) -> bool:
+    """Whether a later job of the same kind waits on the source: there is one such at most."""
+    if job.document_id is not None:
+        return False
+    waiting = IngestJob.objects.filter(
+        source_id=job.source_id, kind=job.kind, document_id__isnull=True, state=JobState.QUEUED
+    )
+    return waiting.exclude(pk=job.pk).exists()
+
+
+def settle_source(
+    source_id: UUID | None, kind: str, state: JobState | str, error: ErrorField | None
+) -> None:
+    """Bring a source and its documents in line with a job that ended or went back to the queue."""
+    if source_id is None or kind == JobKind.DELETE:
+        return
+    if state not in ACTIVE_STATES:
+        _settle_documents(source_id, state, error)
+    changes: dict[str, object] = {"status": _status(source_id, state), "updated_at": database_now()}
+    if state in (JobState.SUCCEEDED, JobState.PARTIAL):
+        changes["last_ingested_at"] = database_now()
+    if state in (JobState.SUCCEEDED, JobState.PARTIAL, JobState.FAILED):
+        changes["error"] = error
+    Source.objects.filter(pk=source_id).update(**changes)
+
+
+def _settle_documents(source_id: UUID, state: JobState | str, error: ErrorField | None) -> None:
+    """No document stays under way when nothing is on the way."""
+    under_way = Document.objects.filter(source_id=source_id, status=DocumentStatus.PROCESSING)
+    if state == JobState.FAILED:
+        under_way.update(status=DocumentStatus.FAILED, error=error)
+        return
+    under_way.filter(generation__gt=0).update(status=DocumentStatus.READY)
+    under_way.filter(generation=0).update(status=DocumentStatus.PENDING)
+
+
+def _status(source_id: UUID, state: JobState | str) -> SourceStatus:
+    if state == JobState.RUNNING:
+        return SourceStatus.PROCESSING
+    queued = IngestJob.objects.filter(source_id=source_id, state=JobState.QUEUED)
+    if state == JobState.QUEUED or queued.exclude(kind=JobKind.DELETE).exists():
+        return SourceStatus.QUEUED
+    live = Document.objects.filter(source_id=source_id, deleted_at__isnull=True)
+    readable = live.filter(generation__gt=0).exists()
+    if state == JobState.FAILED:
+        return SourceStatus.PARTIAL if readable else SourceStatus.FAILED
+    if state == JobState.PARTIAL:
+        return SourceStatus.PARTIAL
+    if state == JobState.SUCCEEDED:
+        return SourceStatus.READY
+    # Cancelled: what stood before stands.
+    if not readable:
+        return SourceStatus.PENDING
+    broken = live.exclude(status=DocumentStatus.READY).exists()
+    return SourceStatus.PARTIAL if broken else SourceStatus.READY

@@ -1,0 +1,86 @@
+"""One claimed job from its first step to its one end: which error becomes which state."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Mapping
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connections
+
+from ingestion.endings import settle_source
+from ingestion.leases import Cancelled, JobRun, LeaseLost, TurnOver
+from ingestion.models import IngestJob, JobKind, JobState
+from ingestion.pipeline.ingest import ingest_source
+from ingestion.pipeline.outcomes import Outcome
+from ingestion.pipeline.reindex import reindex_source
+from ingestion.pipeline.removal import delete_source
+from minirag.errors import ErrorCode, MiniRAGError
+
+log = logging.getLogger(__name__)
+
+RUNNERS: Mapping[str, Callable[[JobRun], Outcome]] = {
+    JobKind.INGEST: ingest_source,
+    JobKind.REINDEX: reindex_source,
+    JobKind.DELETE: delete_source,
+}
+# A deletion was promised for shortly after the store is back.
+_DELETE_BACKOFF = 20.0
+
+
+def execute(job: IngestJob) -> None:
+    """Run a claimed ``job`` in its tenant's scope. Raises nothing but a broken database's errors.
+
+    When even the end cannot be written, the lease runs out and the sweeper takes over.
+    """
+    with JobRun(job) as run:
+        try:
+            settle_source(job.source_id, job.kind, JobState.RUNNING, None)
+            outcome = RUNNERS[job.kind](run)
+        except Cancelled:
+            run.end(JobState.CANCELLED)
+        except LeaseLost:
+            log.info("job %s is no longer this worker's", job.pk)
+        except TurnOver:
+            run.requeue(0, "Other tenants go first for a moment.", counts=False)
+        except MiniRAGError as error:
+            _give_back_or_fail(run, error)
+        except (DatabaseError, InterfaceError):
+            log.exception("job %s broke off: the database", job.pk)
+            connections.close_all()
+            run.requeue(_backoff(job), "The database did not answer.")
+        except Exception:  # the task's outermost edge: every job ends
+            log.exception("job %s failed", job.pk)
+            run.end(JobState.FAILED, MiniRAGError().as_field())
+        else:
+            run.end(outcome.state, outcome.error)
+
+
+def _give_back_or_fail(run: JobRun, error: MiniRAGError) -> None:
+    job = run.job
+    tired = job.attempts >= settings.MINIRAG_JOB_ATTEMPTS and not run.advanced
+    if job.kind == JobKind.DELETE:
+        run.requeue(min(_backoff(job), _DELETE_BACKOFF), _why(error, None))
+    elif tired or not error.retryable:
+        run.end(JobState.FAILED, error.as_field())
+    else:
+        asked = error.retry_after
+        most = settings.MINIRAG_JOB_BACKOFF_SECONDS
+        run.requeue(min(asked, most) if asked else _backoff(job), _why(error, asked))
+
+
+def _why(error: MiniRAGError, asked: float | None) -> str:
+    if error.code == ErrorCode.RETRIEVAL_UNAVAILABLE:
+        return "The vector store does not answer."
+    if error.code == ErrorCode.PROVIDER_UNAVAILABLE:
+        if asked:
+            return f"The model provider asked to wait {asked:.0f} s."
+        return "The model provider is not available."
+    return error.message
+
+
+def _backoff(job: IngestJob) -> float:
+    """Doubling from one second, with jitter so that many jobs do not come back together."""
+    seconds: float = min(2.0 ** min(job.attempts - 1, 16), settings.MINIRAG_JOB_BACKOFF_SECONDS)
+    return seconds * random.uniform(0.8, 1.2)  # noqa: S311 - no secret

@@ -1,0 +1,221 @@
+"""A worker's hold on a job: heartbeat, fence, cancel, progress, and its one end.
+
+Every write names the run token, so a worker that lost its job writes nothing. Blocking work (a
+provider, a parser, a fetch) runs beside the holder, which is therefore always free to stop.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from contextvars import copy_context
+from datetime import timedelta
+from types import TracebackType
+from typing import Self, TypeVar
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connections, transaction
+from django.db.models import QuerySet
+
+from ingestion.clock import database_now
+from ingestion.endings import SUPERSEDED, settle_source, superseded
+from ingestion.models import IngestJob, JobState
+from minirag.errors import ErrorField
+from minirag.types import Stage
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+# Seconds between two looks at the stop flags while a blocking call is under way.
+_LOOK = 0.1
+
+
+class JobStopped(Exception):
+    """The work ends here, at somebody else's word."""
+
+
+class Cancelled(JobStopped):
+    """Its owner asked for it."""
+
+
+class LeaseLost(JobStopped):
+    """Another worker has the job, or nobody: write nothing more."""
+
+
+class TurnOver(JobStopped):
+    """Other tenants wait: back to the queue, to go on later."""
+
+
+class JobRun:
+    """One worker holding one job. Use as a context manager inside the tenant's scope."""
+
+    def __init__(self, job: IngestJob) -> None:
+        self.job = job
+        self._stop = threading.Event()
+        self._cancelled = threading.Event()
+        self._lost = threading.Event()
+        # Whether this run has stored anything: then the next failure is no repeated one.
+        self.advanced = False
+        self._progress = (job.stage, job.done, job.total)
+        self._written = self._progress
+        self._renewed = time.monotonic()
+        self._thread = threading.Thread(
+            target=copy_context().run, args=(self._beat,), name=f"lease-{job.pk}", daemon=True
+        )
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    # --- for the work ------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Raise ``Cancelled`` or ``LeaseLost`` where the work must end."""
+        if self._lost.is_set():
+            raise LeaseLost
+        if self._cancelled.is_set():
+            raise Cancelled
+
+    def fence(self) -> None:
+        """In a transaction: hold the job's row, so that nothing is written without it."""
+        row = self._mine().select_for_update().values_list("cancel_requested", flat=True).first()
+        if row is None:
+            self._lost.set()
+        elif row:
+            self._cancelled.set()
+        self.check()
+
+    @transaction.atomic
+    def confirm(self) -> None:
+        """Ask the database now whether the job is still this worker's; raises as ``check``."""
+        self.fence()
+
+    def progress(self, stage: Stage, done: int, total: int) -> None:
+        """Remember how far it is; the heartbeat writes it down."""
+        self._progress = (str(stage), done, total)
+        self.check()
+
+    def start(self, work: Callable[[], T]) -> Future[T]:
+        """Run ``work`` beside this thread. Nothing waits for it at the process's end."""
+        future: Future[T] = Future()
+
+        def body() -> None:
+            try:
+                future.set_result(work())
+            except BaseException as error:  # noqa: BLE001 - handed over to who waits for it
+                future.set_exception(error)
+            finally:
+                connections.close_all()
+
+        threading.Thread(target=copy_context().run, args=(body,), daemon=True).start()
+        return future
+
+    def result(self, future: Future[T]) -> T:
+        """Wait for ``future``, or raise as ``check`` does and leave it to itself."""
+        while not wait([future], timeout=_LOOK).done:
+            self.check()
+        return future.result()
+
+    def call(self, work: Callable[[], T]) -> T:
+        """``work()``, given up within a moment when the job is cancelled or lost."""
+        self.check()
+        return self.result(self.start(work))
+
+    # --- its end -----------------------------------------------------------------------------
+
+    @transaction.atomic
+    def end(self, state: JobState, error: ErrorField | None = None) -> bool:
+        """Write the end, once. False when the job was no longer this worker's."""
+        stage, done, total = self._progress
+        ended = self._mine().update(
+            state=state,
+            error=error,
+            stage=stage,
+            done=done,
+            total=total,
+            waiting_for="",
+            run_token=None,
+            lease_until=None,
+            finished_at=database_now(),
+        )
+        if ended:
+            settle_source(self.job.source_id, self.job.kind, state, error)
+        return bool(ended)
+
+    @transaction.atomic
+    def requeue(self, seconds: float, why: str, *, counts: bool = True) -> bool:
+        """Give the job back, due in ``seconds``; or cancelled, if that was asked meanwhile.
+
+        It counts as an attempt unless ``counts`` is False; one that got ahead counts as the first.
+        """
+        row = self._mine().select_for_update().first()
+        if row is None:
+            return False
+        if row.cancel_requested:
+            return self.end(JobState.CANCELLED)
+        later = database_now() + timedelta(seconds=seconds) if seconds else None
+        if superseded(row):
+            return self.end(JobState.CANCELLED, SUPERSEDED)
+        self._mine().update(
+            state=JobState.QUEUED,
+            run_token=None,
+            lease_until=None,
+            not_before=later,
+            waiting_for=why[:300],
+            attempts=row.attempts if counts and not self.advanced else int(counts),
+        )
+        settle_source(self.job.source_id, self.job.kind, JobState.QUEUED, None)
+        return True
+
+    # --- the heartbeat -----------------------------------------------------------------------
+
+    def _mine(self) -> QuerySet[IngestJob]:
+        rows: QuerySet[IngestJob] = IngestJob.objects.filter(
+            pk=self.job.pk, run_token=self.job.run_token, state=JobState.RUNNING
+        )
+        return rows
+
+    def _beat(self) -> None:
+        try:
+            while not self._stop.wait(settings.MINIRAG_JOB_HEARTBEAT_SECONDS):
+                self._beat_once()
+        finally:
+            connections.close_all()
+
+    def _beat_once(self) -> None:
+        try:
+            self._renew()
+        except (DatabaseError, InterfaceError) as error:
+            log.warning("no heartbeat for job %s: %s", self.job.pk, error)
+            connections.close_all()
+            if time.monotonic() - self._renewed > settings.MINIRAG_JOB_LEASE_SECONDS:
+                self._lost.set()
+
+    def _renew(self) -> None:
+        begun = time.monotonic()
+        if begun - self._renewed > settings.MINIRAG_JOB_LEASE_SECONDS / 4 or self._news():
+            self._written = stage, done, total = self._progress
+            lease = timedelta(seconds=settings.MINIRAG_JOB_LEASE_SECONDS)
+            self._mine().update(
+                stage=stage, done=done, total=total, lease_until=database_now() + lease
+            )
+            self._renewed = begun
+        asked = self._mine().values_list("cancel_requested", flat=True).first()
+        if asked is None and not self._stop.is_set():
+            self._lost.set()
+        elif asked:
+            self._cancelled.set()
+
+    def _news(self) -> bool:
+        return self._progress != self._written

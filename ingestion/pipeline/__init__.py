@@ -1,0 +1,1 @@
+"""Source → documents → chunks → points. Each module is one stage; ``execution`` runs a job."""

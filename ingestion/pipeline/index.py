@@ -1,0 +1,75 @@
+"""The tenant's index as one job sees it: space, embedder and store, opened once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.conf import settings
+
+from ingestion.chunking import ChunkSize
+from ingestion.leases import JobRun
+from minirag import wiring
+from minirag.errors import ProviderMisconfigured
+from minirag.protocols import Embedder, VectorStore
+from minirag.types import VectorSpace
+from tenants.models import Tenant
+
+# Raised when the splitter changes what it makes of the same text.
+_CHUNKER = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Where the vectors of a tenant go, and who makes them."""
+
+    tenant_id: UUID
+    space: VectorSpace
+    embedder: Embedder
+    store: VectorStore
+    size: ChunkSize
+
+    @property
+    def signature(self) -> str:
+        """What a document's chunks and vectors are made with: kept on the row, compared later."""
+        return f"{self.space.collection}|{self.size.size}/{self.size.overlap}/{_CHUNKER}"
+
+    def same_space(self, signature: str) -> bool:
+        """Whether vectors under ``signature`` can stay."""
+        return signature.partition("|")[0] == self.space.collection
+
+
+def open_index(run: JobRun) -> Index:
+    """Know the model's dimensions (asking it the first time) and have the collection.
+
+    Raises ``ProviderMisconfigured`` where the model's vectors do not fit the index that exists.
+    """
+    tenant = Tenant.objects.get(pk=run.job.tenant_id)
+    embedder = wiring.embedder(tenant.embedding_model, tenant.embedding_credentials)
+    dimensions = tenant.index_dimensions
+    if dimensions is None:
+        dimensions = run.call(embedder.dimensions)
+        Tenant.objects.filter(pk=tenant.pk, index_dimensions__isnull=True).update(
+            index_dimensions=dimensions
+        )
+    space = VectorSpace(tenant.embedding_model, dimensions, tenant.index_version)
+    store = wiring.vector_store()
+    run.call(lambda: store.ensure_collection(space))
+    size = ChunkSize(settings.MINIRAG_CHUNK_SIZE, settings.MINIRAG_CHUNK_OVERLAP)
+    return Index(tenant.pk, space, embedder, store, size)
+
+
+def known_space(tenant_id: UUID) -> VectorSpace | None:
+    """The space of a tenant that has one; no provider is asked."""
+    tenant = Tenant.objects.get(pk=tenant_id)
+    if tenant.index_dimensions is None:
+        return None
+    return VectorSpace(tenant.embedding_model, tenant.index_dimensions, tenant.index_version)
+
+
+def check_dimensions(index: Index, found: int) -> None:
+    """Vectors of another length belong to another index."""
+    if found != index.space.dimensions:
+        raise ProviderMisconfigured(
+            f"The embedding model gave {found} dimensions; the index has {index.space.dimensions}."
+        )

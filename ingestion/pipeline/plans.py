@@ -1,0 +1,125 @@
+"""What is to become of a document's chunks: which rows stand, which are new, which point each has.
+
+Rows are matched by (document, text hash, occurrence) and keep id, enabled flag and citations. New
+ids are derived from the same three, so that a repeated attempt makes the same rows and points.
+
+Points: a chunk whose text and heading path stand keeps its point. Others get a point of the next
+generation, ``uuid5(chunk, generation, collection, embedded text)``. A reader trusts only points
+that a chunk row names, and the rows of a document change in one transaction; so a search sees the
+old version whole or the new one whole, whichever points the store holds by then. An id names what
+was embedded, therefore a point that is found in the store already needs no second embedding: that
+is how an attempt goes on where the last one broke off. Ids of a past generation never come back, so
+a late delete of a stalled worker hits nothing that lives.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID, uuid5
+
+from ingestion.chunking import embedding_text
+from ingestion.pipeline.index import Index
+from minirag.types import JSONScalar, TextChunk
+from sources.models import Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedChunk:
+    """One chunk row as it shall be."""
+
+    id: UUID
+    point_id: UUID
+    text_hash: str
+    occurrence: int
+    chunk: TextChunk
+
+    @property
+    def embedded(self) -> str:
+        return embedding_text(self.chunk.heading_path, self.chunk.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is stored of a document beside its text."""
+
+    title: str
+    url: str
+    mime_type: str
+    content_hash: str
+    metadata: Mapping[str, JSONScalar] = field(default_factory=dict)
+    # The stored file that was read; empty where there is none.
+    stored_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentPlan:
+    """A document's next version, not written yet. No ``facts``: only its points are rebuilt."""
+
+    document_id: UUID
+    source_id: UUID
+    generation: int
+    text: str
+    chunks: tuple[PlannedChunk, ...]
+    fresh: int
+    facts: Facts | None
+
+    @property
+    def point_ids(self) -> set[UUID]:
+        return {planned.point_id for planned in self.chunks}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The document that a plan is for; ``reuse`` where its present vectors fit the index."""
+
+    document_id: UUID
+    source_id: UUID
+    generation: int
+    reuse: bool
+
+
+def make_plan(
+    index: Index, target: Target, text: str, chunks: Sequence[TextChunk], facts: Facts | None
+) -> DocumentPlan:
+    """Match ``chunks`` with the rows that stand. ``target.generation`` is the live one."""
+    rows = _rows(target.document_id)
+    generation = target.generation + 1
+    planned = []
+    fresh = 0
+    for text_hash, occurrence, chunk in _identified(chunks):
+        row = rows.get((text_hash, occurrence))
+        identity = f"{text_hash}:{occurrence}"
+        chunk_id = row.id if row is not None else uuid5(target.document_id, identity)
+        if row is not None and target.reuse and tuple(row.heading_path) == chunk.heading_path:
+            point_id = row.qdrant_point_id
+        else:
+            point_id = _point_id(chunk_id, generation, index, chunk)
+            fresh += 1
+        planned.append(PlannedChunk(chunk_id, point_id, text_hash, occurrence, chunk))
+    return DocumentPlan(
+        target.document_id, target.source_id, generation, text, tuple(planned), fresh, facts
+    )
+
+
+def _rows(document_id: UUID) -> dict[tuple[str, int], Chunk]:
+    rows = Chunk.objects.filter(document_id=document_id).only(
+        "id", "text_hash", "occurrence", "heading_path", "qdrant_point_id"
+    )
+    return {(row.text_hash, row.occurrence): row for row in rows}
+
+
+def _identified(chunks: Iterable[TextChunk]) -> Iterable[tuple[str, int, TextChunk]]:
+    seen: Counter[str] = Counter()
+    for chunk in chunks:
+        text_hash = hashlib.sha256(chunk.text.encode("utf-8", "surrogatepass")).hexdigest()
+        yield text_hash, seen[text_hash], chunk
+        seen[text_hash] += 1
+
+
+def _point_id(chunk_id: UUID, generation: int, index: Index, chunk: TextChunk) -> UUID:
+    embedded = embedding_text(chunk.heading_path, chunk.text)
+    digest = hashlib.sha256(embedded.encode("utf-8", "surrogatepass")).hexdigest()
+    return uuid5(chunk_id, f"{generation}:{index.space.collection}:{digest}")

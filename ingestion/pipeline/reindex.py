@@ -1,0 +1,79 @@
+"""``reindex_source``: every vector of a source made anew from the rows, for the present index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ingestion.leases import Cancelled, JobRun
+from ingestion.models import JobState
+from ingestion.pipeline.index import Index, open_index
+from ingestion.pipeline.outcomes import Outcome
+from ingestion.pipeline.plans import DocumentPlan, Target, make_plan
+from ingestion.pipeline.progress import Progress
+from ingestion.pipeline.removal import remove_leftovers
+from ingestion.pipeline.versions import publish
+from minirag.types import TextChunk
+from sources.models import Chunk, Document, Source
+
+# Chunks whose vectors are made before their documents are flipped.
+_WINDOW = 512
+
+
+def reindex_source(run: JobRun) -> Outcome:
+    """Run one reindex job. The texts and chunk rows stand; only their points are new.
+
+    It needs neither the origin nor the old points, so it also rebuilds a wiped store.
+    """
+    if not Source.objects.filter(pk=run.job.source_id, deleted_at__isnull=True).exists():
+        raise Cancelled
+    index = open_index(run)
+    progress = Progress(run)
+    live = Chunk.objects.filter(source_id=run.job.source_id, document__deleted_at__isnull=True)
+    progress.found(live.count())
+    for plans in _windows(run, index):
+        publish(run, index, plans, progress)
+    progress.advance(progress.total)
+    assert run.job.source_id is not None
+    remove_leftovers(run, index, run.job.source_id)
+    return Outcome(JobState.SUCCEEDED)
+
+
+def _windows(run: JobRun, index: Index) -> Iterator[Sequence[DocumentPlan]]:
+    window: list[DocumentPlan] = []
+    for plan in _plans(run, index):
+        window.append(plan)
+        if sum(len(plan.chunks) for plan in window) >= _WINDOW:
+            yield window
+            window = []
+    if window:
+        yield window
+
+
+def _plans(run: JobRun, index: Index) -> Iterator[DocumentPlan]:
+    live = Document.objects.filter(
+        source_id=run.job.source_id, deleted_at__isnull=True, generation__gt=0
+    )
+    started = run.job.started_at
+    for pk in list(live.order_by("created_at", "id").values_list("pk", flat=True)):
+        document = live.filter(pk=pk).first()
+        # An earlier attempt of this job may have come as far as here.
+        done = run.job.attempts > 1 and started and document and document.updated_at > started
+        if document is not None and not done:
+            target = Target(document.pk, document.source_id, document.generation, reuse=False)
+            yield make_plan(index, target, document.text, _chunks(document), None)
+
+
+def _chunks(document: Document) -> list[TextChunk]:
+    rows = Chunk.objects.filter(document_id=document.pk).order_by("text_hash", "occurrence")
+    return [
+        TextChunk(
+            start=row.start,
+            end=row.end,
+            ordinal=row.ordinal,
+            text=row.text,
+            token_count=row.token_count,
+            heading_path=tuple(row.heading_path),
+            page=row.page,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,96 @@
+"""What is gone goes everywhere: points, files, rows. Tombstones come first, rows go last."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import partial
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from ingestion.leases import JobRun
+from ingestion.models import IngestJob, JobState
+from ingestion.pipeline.index import Index, known_space
+from ingestion.pipeline.outcomes import Outcome
+from ingestion.pipeline.progress import Progress
+from ingestion.pipeline.versions import stored_points, sweep_points
+from minirag import wiring
+from minirag.errors import RetrievalUnavailable
+from minirag.types import PointSelector, Stage
+from sources.models import Chunk, Document, Source
+from sources.services import forget_files
+
+# Documents whose rows go in one transaction.
+_BATCH = 50
+
+
+def prune(run: JobRun, source: Source, keys: Collection[str]) -> None:
+    """Turn documents that the source no longer holds into tombstones. Uploads stay."""
+    with transaction.atomic():
+        run.fence()
+        live = Document.objects.filter(
+            source=source, deleted_at__isnull=True, upload="", pending_upload=""
+        )
+        live.exclude(key__in=keys).update(deleted_at=timezone.now(), stale_points=True)
+
+
+def remove_leftovers(run: JobRun, index: Index, source_id: UUID) -> None:
+    """Points that an earlier attempt left, and tombstones that this one made."""
+    marked = Document.objects.filter(source_id=source_id, stale_points=True)
+    ids = list(marked.values_list("pk", flat=True))
+    for at in range(0, len(ids), _BATCH):
+        batch = ids[at : at + _BATCH]
+        sweep_points(run, index, batch, stored_points(run, index, batch))
+        gone = Document.objects.filter(pk__in=batch, deleted_at__isnull=False)
+        _delete_rows(run, list(gone.values_list("pk", flat=True)))
+
+
+def delete_source(run: JobRun) -> Outcome:
+    """Run one deletion job: of a source, or of one document. Repeating it is harmless."""
+    job = run.job
+    progress = Progress(run)
+    progress.at(Stage.SWEEP)
+    _delete_points(run, _selector(job))
+    doomed = Document.objects.filter(**_rows(job)).order_by("pk")
+    while ids := list(doomed.values_list("pk", flat=True)[:_BATCH]):
+        _delete_rows(run, ids)
+    if job.document_id is None:
+        with transaction.atomic():
+            run.fence()
+            Source.objects.filter(pk=job.source_id, deleted_at__isnull=False).delete()
+    return Outcome(JobState.SUCCEEDED)
+
+
+def _selector(job: IngestJob) -> PointSelector:
+    if job.document_id is not None:
+        return PointSelector(document_ids=[job.document_id])
+    assert job.source_id is not None
+    return PointSelector(source_ids=[job.source_id])
+
+
+def _rows(job: IngestJob) -> dict[str, object]:
+    if job.document_id is not None:
+        return {"pk": job.document_id, "deleted_at__isnull": False}
+    return {"source_id": job.source_id, "source__deleted_at__isnull": False}
+
+
+def _delete_points(run: JobRun, selector: PointSelector) -> None:
+    space = known_space(run.job.tenant_id)
+    if space is None:
+        return  # nothing was ever indexed for this tenant
+    store = wiring.vector_store()
+    run.call(partial(store.delete, space, run.job.tenant_id, selector))
+    if run.call(partial(store.count, space, run.job.tenant_id, selector)):
+        raise RetrievalUnavailable("The index did not delete all of the vectors.")
+
+
+def _delete_rows(run: JobRun, document_ids: Collection[UUID]) -> None:
+    if not document_ids:
+        return
+    with transaction.atomic():
+        run.fence()
+        documents = Document.objects.filter(pk__in=document_ids)
+        forget_files(list(documents.defer("text")))
+        Chunk.objects.filter(document_id__in=document_ids).delete()
+        documents.delete()

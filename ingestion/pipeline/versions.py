@@ -1,0 +1,184 @@
+"""Plans made real: points first, counted, then one transaction per document, then the sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from uuid import UUID
+
+from django.db import transaction
+
+from ingestion.clock import database_now
+from ingestion.leases import JobRun
+from ingestion.pipeline.index import Index
+from ingestion.pipeline.plans import DocumentPlan, Facts
+from ingestion.pipeline.progress import Progress
+from ingestion.pipeline.vectors import Todo, embed_and_store
+from minirag.errors import RetrievalUnavailable
+from minirag.types import PointSelector, Stage
+from sources.models import Chunk, Document, DocumentStatus
+from sources.uploads import discard_on_commit
+
+_REWRITTEN = (
+    "ordinal", "start", "end", "page", "heading_path", "token_count", "qdrant_point_id",
+)  # fmt: skip
+
+
+def publish(run: JobRun, index: Index, plans: Sequence[DocumentPlan], progress: Progress) -> None:
+    """Bring the documents of ``plans`` to their next version. Old ones answer until their flip."""
+    ids = [plan.document_id for plan in plans]
+    untouched = _mark(run, ids) and all(plan.generation == 1 for plan in plans)
+    present = set() if untouched else stored_points(run, index, ids)
+    todo = [
+        Todo(plan, planned)
+        for plan in plans
+        for planned in plan.chunks
+        if planned.point_id not in present
+    ]
+    progress.advance(sum(len(plan.chunks) for plan in plans) - len(todo))
+    if todo:
+        embed_and_store(run, index, todo, progress)
+        present = stored_points(run, index, ids)
+    if any(not plan.point_ids <= present for plan in plans):
+        raise RetrievalUnavailable("The index did not take all of the vectors.")
+    for plan in plans:
+        flip(run, index, plan)
+    progress.at(Stage.SWEEP)
+    sweep_points(run, index, ids, present)
+
+
+def _mark(run: JobRun, document_ids: Sequence[UUID]) -> bool:
+    """Say on the rows that points are coming, before the first one comes.
+
+    False where a mark was there: an earlier attempt may have left points.
+    """
+    with transaction.atomic():
+        run.fence()
+        unmarked = Document.objects.filter(pk__in=document_ids, stale_points=False)
+        return bool(unmarked.update(stale_points=True) == len(set(document_ids)))
+
+
+def stored_points(run: JobRun, index: Index, document_ids: Sequence[UUID]) -> set[UUID]:
+    """Ids of all points that the store holds for these documents."""
+    selector = PointSelector(document_ids=document_ids)
+    return run.call(lambda: set(index.store.scroll_ids(index.space, index.tenant_id, selector)))
+
+
+def flip(run: JobRun, index: Index, plan: DocumentPlan) -> None:
+    """The one transaction: rows of the new version instead of those of the old one.
+
+    A document that was deleted, or got a newer upload meanwhile, is left as it stands.
+    """
+    with transaction.atomic():
+        run.fence()
+        document = Document.objects.select_for_update().filter(pk=plan.document_id).first()
+        if document is None or not _still_wanted(document, plan):
+            return
+        keep = [planned.id for planned in plan.chunks]
+        rows = Chunk.objects.filter(document_id=plan.document_id)
+        gone = set(rows.values_list("id", flat=True)) - set(keep)
+        _delete_chunks(gone)
+        Chunk.objects.bulk_create(
+            _chunk_rows(document, plan),
+            batch_size=500,
+            update_conflicts=True,
+            unique_fields=["id"],
+            update_fields=_REWRITTEN,
+        )
+        _write_document(document, index, plan)
+
+
+def _still_wanted(document: Document, plan: DocumentPlan) -> bool:
+    if document.deleted_at is not None or document.generation != plan.generation - 1:
+        return False
+    facts = plan.facts
+    if facts is None or not facts.stored_name:
+        return True
+    return facts.stored_name == (document.pending_upload or document.upload)
+
+
+def _delete_chunks(ids: set[UUID]) -> None:
+    doomed = list(ids)
+    for at in range(0, len(doomed), 500):
+        Chunk.objects.filter(pk__in=doomed[at : at + 500]).delete()
+
+
+def _chunk_rows(document: Document, plan: DocumentPlan) -> list[Chunk]:
+    return [
+        Chunk(
+            id=planned.id,
+            tenant_id=document.tenant_id,
+            document_id=document.pk,
+            source_id=document.source_id,
+            ordinal=planned.chunk.ordinal,
+            text=planned.chunk.text,
+            text_hash=planned.text_hash,
+            occurrence=planned.occurrence,
+            start=planned.chunk.start,
+            end=planned.chunk.end,
+            page=planned.chunk.page,
+            heading_path=list(planned.chunk.heading_path),
+            token_count=planned.chunk.token_count,
+            qdrant_point_id=planned.point_id,
+        )
+        for planned in plan.chunks
+    ]
+
+
+def _write_document(document: Document, index: Index, plan: DocumentPlan) -> None:
+    document.generation = plan.generation
+    document.status = DocumentStatus.READY
+    document.error = None
+    if plan.facts is not None:
+        document.index_model = index.signature
+        document.text, document.text_length = plan.text, len(plan.text)
+        apply_facts(document, plan.facts)
+    else:  # the chunks are those of before: only their vectors are of this index
+        size = document.index_model.partition("|")[2]
+        document.index_model = f"{index.space.collection}|{size}"
+    document.save()
+
+
+def apply_facts(document: Document, facts: Facts) -> None:
+    """Set what is known beside the text; a pending upload becomes the stored one."""
+    document.title, document.url = facts.title[:500], facts.url[:2000]
+    document.mime_type = facts.mime_type[:200]
+    document.content_hash = facts.content_hash
+    document.metadata = dict(facts.metadata)
+    if facts.stored_name and facts.stored_name == document.pending_upload:
+        discard_on_commit([document.upload])
+        document.upload, document.pending_upload = document.pending_upload, ""
+
+
+def sweep_points(
+    run: JobRun, index: Index, document_ids: Sequence[UUID], present: set[UUID]
+) -> None:
+    """Delete those of the ``present`` points that no chunk row names, then take the marks off.
+
+    Only with the job in hand: nobody else writes points of these documents meanwhile.
+    """
+    live = Chunk.objects.filter(document_id__in=document_ids, document__deleted_at__isnull=True)
+    doomed = list(present - set(live.values_list("qdrant_point_id", flat=True)))
+    run.confirm()
+    if doomed:
+        selector = PointSelector(point_ids=doomed)
+        run.call(partial(index.store.delete, index.space, index.tenant_id, selector))
+    with transaction.atomic():
+        run.fence()
+        Document.objects.filter(pk__in=document_ids).update(stale_points=False)
+
+
+def touch_document(run: JobRun, document_id: UUID, facts: Facts) -> None:
+    """The same text under another title, address or stored file: no version, no vectors."""
+    with transaction.atomic():
+        run.fence()
+        document = Document.objects.select_for_update().defer("text").get(pk=document_id)
+        apply_facts(document, facts)
+        document.status, document.error = DocumentStatus.READY, None
+        document.updated_at = database_now()
+        document.save(
+            update_fields=[
+                "title", "url", "mime_type", "content_hash", "metadata", "upload",
+                "pending_upload", "status", "error", "updated_at",
+            ]
+        )  # fmt: skip

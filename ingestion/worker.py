@@ -1,0 +1,121 @@
+"""Workers inside this process: beside the embedded server, or for a command that runs alone."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from celery.worker import WorkController
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connections
+
+from ingestion import tasks
+from ingestion.claims import requeue_expired
+from minirag.celery import app
+from tenants.scope import platform_scope
+
+log = logging.getLogger(__name__)
+
+
+class EmbeddedWorker:
+    """Celery's worker with a pool of threads on the in-memory broker, and the sweeper's thread."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._controller: WorkController | None = None
+
+    def start(self) -> None:
+        """Begin to work. What a predecessor left running is taken over at once."""
+        if self._threads:
+            return
+        with platform_scope("an embedded server takes over from its predecessor"):
+            requeue_expired(everything=True)
+        self._controller = WorkController(
+            app=app,
+            pool_cls="threads",
+            concurrency=settings.MINIRAG_WORKER_THREADS,
+            without_heartbeat=True,
+            without_mingle=True,
+            without_gossip=True,
+            loglevel="WARNING",
+        )
+        self._threads = [
+            threading.Thread(target=self._controller.start, name="worker", daemon=True),
+            threading.Thread(target=self._sweep, name="sweeper", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End soon; what is under way goes on after the next start."""
+        self._stop.set()
+        if self._controller is not None:
+            self._controller.stop(in_sighandler=True)
+        for thread in self._threads:
+            thread.join(timeout=5)
+        self._threads, self._controller = [], None
+
+    def _sweep(self) -> None:
+        while not self._stop.is_set():
+            _guarded(tasks.sweep)
+            self._stop.wait(settings.MINIRAG_SWEEP_SECONDS)
+
+
+def _guarded(step: object) -> None:
+    try:
+        step()  # type: ignore[operator]
+    except (DatabaseError, InterfaceError):
+        log.exception("a round of the worker failed; the next one tries again")
+    finally:
+        connections.close_all()
+
+
+_embedded: EmbeddedWorker | None = None
+
+
+def start() -> None:
+    """Start this process's workers; see ``EmbeddedWorker.start``."""
+    global _embedded
+    if _embedded is None:
+        _embedded = EmbeddedWorker()
+        _embedded.start()
+
+
+def stop() -> None:
+    """Stop this process's workers, if any."""
+    global _embedded
+    worker, _embedded = _embedded, None
+    if worker is not None:
+        worker.stop()
+
+
+@contextmanager
+def drain_in_process(threads: int | None = None) -> Iterator[None]:
+    """While the block lasts, this process works off due jobs in threads of its own.
+
+    For commands without a server. What is under way at the end of the block is finished first.
+    """
+    stop = threading.Event()
+    count = threads or settings.MINIRAG_WORKER_THREADS
+    workers = [threading.Thread(target=_drain, args=(stop,), daemon=True) for _ in range(count)]
+    for worker in workers:
+        worker.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for worker in workers:
+            worker.join()
+
+
+def _drain(stop: threading.Event) -> None:
+    def step() -> None:
+        tasks.sweep_once()
+        if not tasks.work_once():
+            stop.wait(0.2)
+
+    while not stop.is_set():
+        _guarded(step)
