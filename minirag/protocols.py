@@ -61,14 +61,15 @@ class ChatModel(Protocol):
 class VectorStore(Protocol):
     """Points of chunks. Blocking. Nothing is callable without a tenant.
 
-    Every write is durable when the call returns. Raises ``RetrievalUnavailable``.
+    Every write is durable when the call returns. Raises ``RetrievalUnavailable``; ``Unavailable``
+    where another process holds the embedded store; code ``internal`` for vectors of another space.
     """
 
     def ensure_collection(self, space: VectorSpace) -> None:
         """Create the collection of ``space`` with its indexes, if missing."""
 
     def upsert(self, space: VectorSpace, tenant_id: UUID, points: Sequence[Point]) -> None:
-        """Write points; the same id again replaces."""
+        """Write points; the same id again replaces, but never another tenant's point."""
 
     def search(self, space: VectorSpace, tenant_id: UUID, query: VectorQuery) -> list[StoreHit]:
         """At most ``query.limit`` hits, best first. Empty ``source_ids`` finds nothing."""
