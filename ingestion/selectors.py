@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Max, QuerySet
 
 from ingestion.clock import database_now
-from ingestion.models import IngestJob, JobState, TenantTurn
+from ingestion.models import ACTIVE_STATES, IngestJob, JobState, TenantTurn
 from minirag.errors import NotFound
 from tenants.context import AuthContext
 from tenants.models import Tenant
@@ -36,17 +35,7 @@ def access_job(auth: AuthContext, job_id: UUID) -> IngestJob:
     return job
 
 
-def explain(jobs: Iterable[IngestJob]) -> dict[UUID, str]:
-    """What each unfinished job waits for, in plain words; nothing for those that are getting on."""
-    open_jobs = [job for job in jobs if job.state in (JobState.QUEUED, JobState.RUNNING)]
-    if not open_jobs:
-        return {}
-    view = _View(open_jobs[0].tenant_id)
-    words = {job.pk: view.words(job) for job in open_jobs}
-    return {pk: text for pk, text in words.items() if text}
-
-
-class _View:
+class QueueView:
     """The tenant's queue at one moment, read once for any number of jobs."""
 
     def __init__(self, tenant_id: UUID) -> None:
@@ -60,7 +49,13 @@ class _View:
         self.served: datetime | None = turn["at"]
         self.suspended = Tenant.objects.filter(pk=tenant_id, suspended_at__isnull=False).exists()
 
-    def words(self, job: IngestJob) -> str:
+    def waiting_for(self, job: IngestJob) -> str | None:
+        """What ``job`` waits for, in plain words; None for one that ended or is getting on."""
+        if job.state not in ACTIVE_STATES:
+            return None
+        return self._words(job) or None
+
+    def _words(self, job: IngestJob) -> str:
         if job.state == JobState.RUNNING:
             return self._of_running(job)
         if self.suspended:

@@ -64,7 +64,8 @@ def schedule_document_delete(auth: AuthContext, document: Document) -> IngestJob
         document_id=document.pk, kind=JobKind.DELETE, state__in=ACTIVE_STATES
     ).first()
     if waiting is not None:
-        return waiting
+        found: IngestJob = waiting
+        return found
     return _queue(auth, JobKind.DELETE, source_id=document.source_id, document_id=document.pk)
 
 

@@ -43,7 +43,7 @@ def work_once() -> bool:
     return True
 
 
-@shared_task(name="ingestion.work")
+@shared_task(name="ingestion.work")  # type: ignore[untyped-decorator]
 def work() -> None:
     """Run due jobs until there are none. Delivered twice, or for nothing, it does no harm."""
     ends = time.monotonic() + WORK_SECONDS
@@ -51,7 +51,7 @@ def work() -> None:
         pass
 
 
-@shared_task(name="ingestion.sweep")
+@shared_task(name="ingestion.sweep")  # type: ignore[untyped-decorator]
 def sweep() -> None:
     """Take over what died, and wake workers for what has become due."""
     sweep_once()

@@ -79,7 +79,8 @@ def _flat(length: int, headings: Sequence[Heading], tokens: TokenMap) -> list[Se
     """What stands before the first heading, then one section per heading."""
     found: list[Section] = []
     path: list[tuple[int, str]] = []
-    start, names, opened = 0, (), _WEAKEST
+    names: tuple[str, ...] = ()
+    start, opened = 0, _WEAKEST
 
     def close(end: int) -> None:
         if end > start:

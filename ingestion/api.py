@@ -1,0 +1,88 @@
+"""Endpoints of ingest jobs."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ingestion.selectors import access_job, list_jobs
+from ingestion.serializers import IngestJobSerializer, JobFilters
+from ingestion.services import cancel_job, retry_job
+from minirag.api.serializers import StrictSerializer
+from tenants.api_base import TenantView
+from tenants.models import TokenScope
+
+
+class NoJobBody(StrictSerializer):
+    """An empty object, or nothing."""
+
+
+class IngestJobsView(TenantView):
+    """The tenant's jobs."""
+
+    scopes: ClassVar = {"GET": TokenScope.READ}
+
+    @extend_schema(
+        operation_id="list_ingest_jobs",
+        summary="Jobs, newest first",
+        parameters=[JobFilters],
+        responses=IngestJobSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        wanted = self.params(JobFilters)
+        rows = list_jobs(self.auth, source_id=wanted.get("source_id"), state=wanted.get("state"))
+        return self.page(rows, IngestJobSerializer)
+
+
+class IngestJobView(TenantView):
+    """One job."""
+
+    scopes: ClassVar = {"GET": TokenScope.READ}
+    path_objects: ClassVar = {"job_id": access_job}
+
+    @extend_schema(operation_id="get_ingest_job", summary="One job", responses=IngestJobSerializer)
+    def get(self, request: Request, **_: Any) -> Response:
+        return Response(IngestJobSerializer(self.object("job_id")).data)
+
+
+class IngestJobCancelView(TenantView):
+    """Ending a job before its time."""
+
+    scopes: ClassVar = {"POST": TokenScope.WRITE}
+    actions: ClassVar = {"POST": "ingest_job.cancel"}
+    path_objects: ClassVar = {"job_id": access_job}
+
+    @extend_schema(
+        operation_id="cancel_ingest_job",
+        summary="Cancel a job: at once while it is queued, within seconds while it runs",
+        request=NoJobBody,
+        responses=IngestJobSerializer,
+    )
+    def post(self, request: Request, **_: Any) -> Response:
+        self.body(NoJobBody)
+        job = cancel_job(self.auth, self.object("job_id"))
+        return Response(IngestJobSerializer(job).data)
+
+
+class IngestJobRetryView(TenantView):
+    """Trying an ended job again."""
+
+    scopes: ClassVar = {"POST": TokenScope.WRITE}
+    actions: ClassVar = {"POST": "ingest_job.retry"}
+    path_objects: ClassVar = {"job_id": access_job}
+    idempotent = True
+    atomic = True
+
+    @extend_schema(
+        operation_id="retry_ingest_job",
+        summary="Queue a failed, partial or cancelled job again; it goes on where it was",
+        request=NoJobBody,
+        responses={202: IngestJobSerializer},
+    )
+    def post(self, request: Request, **_: Any) -> Response:
+        self.body(NoJobBody)
+        job = retry_job(self.auth, self.object("job_id"))
+        return Response(IngestJobSerializer(job).data, status=202)

@@ -1,0 +1,205 @@
+"""A source becomes documents, chunks and points; what did not change costs nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from ingestion.models import JobState
+from minirag.errors import ProviderMisconfigured, ProviderRejected, ProviderUnavailable
+from sources.models import DocumentStatus, SourceStatus
+from tests.ingestion.conftest import Plant, run_due
+
+BOOK = "\n\n".join(
+    f"## Chapter {n}\n\n" + " ".join(f"Fact {n}-{i} stands in the book." for i in range(12))
+    for n in range(6)
+)
+
+
+def test_a_text_becomes_searchable(plant: Plant) -> None:
+    source = plant.text("The office opens at nine. " * 30)
+    job = plant.ingest(source)
+    assert (job.state, job.error) == (JobState.SUCCEEDED, None)
+    assert job.done == job.total == len(plant.chunks(source)) > 1
+    plant.check(source)
+    row = plant.source(source)
+    assert row.status == SourceStatus.READY and row.last_ingested_at and row.error is None
+    document = plant.documents(source)["text"]
+    assert document.status == DocumentStatus.READY and document.generation == 1
+
+
+def test_the_same_again_changes_and_embeds_nothing(plant: Plant) -> None:
+    source = plant.files(a_md=BOOK, b_md="# Other\n\nWords.")
+    plant.ingest(source)
+    before = [(c.id, c.qdrant_point_id) for c in plant.chunks(source)]
+    calls = len(plant.embedder.calls)
+    job = plant.ingest(source)
+    assert job.state == JobState.SUCCEEDED and job.done == job.total == len(before)
+    assert len(plant.embedder.calls) == calls
+    assert [(c.id, c.qdrant_point_id) for c in plant.chunks(source)] == before
+    assert {d.generation for d in plant.documents(source).values()} == {1}
+
+
+def test_a_changed_paragraph_embeds_only_itself(plant: Plant) -> None:
+    source = plant.files(a_md=BOOK)
+    plant.ingest(source)
+    before = {c.text: (c.id, c.qdrant_point_id) for c in plant.chunks(source)}
+    plant.embedder.calls.clear()
+    plant.upload(source, a_md="Preface, all new.\n\n" + BOOK.replace("Fact 3-4", "Truth 3-4"))
+    plant.ingest(source)
+    after = {c.text: (c.id, c.qdrant_point_id) for c in plant.chunks(source)}
+    kept = before.keys() & after.keys()
+    assert len(kept) > len(before) / 2
+    assert {text: before[text] for text in kept} == {text: after[text] for text in kept}
+    assert len(plant.embedder.texts) == len(after.keys() - before.keys())
+    plant.check(source)
+    document = plant.documents(source)["a.md"]
+    assert document.generation == 2 and document.text.startswith("Preface") and not document.pending_upload
+
+
+def test_a_poison_document_of_many_fails_alone(plant: Plant) -> None:
+    files = {f"doc{i}_md": f"# Doc {i}\n\nThis is document {i}." for i in range(30)}
+    source = plant.files(bad_pdf=b"%PDF-1.7 not one", empty_txt="   ", **files)
+    job = plant.ingest(source)
+    assert job.state == JobState.PARTIAL and job.error["code"] == "unreadable_source"
+    assert plant.source(source).status == SourceStatus.PARTIAL
+    documents = plant.documents(source)
+    failed = {key for key, d in documents.items() if d.status == DocumentStatus.FAILED}
+    assert failed == {"bad.pdf", "empty.txt"}
+    assert all(documents[key].error["code"] == "unreadable_source" for key in failed)
+    plant.check(source)
+
+
+def test_nothing_readable_at_all_fails_the_source(plant: Plant) -> None:
+    source = plant.files(bad_pdf=b"%PDF-1.7 not one")
+    job = plant.ingest(source)
+    assert job.state == JobState.FAILED and job.error["code"] == "unreadable_source"
+    assert plant.source(source).status == SourceStatus.FAILED
+    assert plant.source(source).error == job.error
+
+
+def test_an_empty_source_says_so(plant: Plant) -> None:
+    job = plant.ingest(plant.files())
+    assert job.state == JobState.FAILED and job.error["code"] == "unreadable_source"
+
+
+def test_a_bad_new_version_leaves_the_old_one_answering(plant: Plant) -> None:
+    """INCIDENTS 88: update deletes old vectors, the rebuild fails, old content is gone."""
+    source = plant.files(a_txt="The good old text.")
+    plant.ingest(source)
+    points = plant.points(source)
+    plant.upload(source, a_txt="   ")
+    job = plant.ingest(source)
+    assert job.state == JobState.FAILED
+    assert plant.source(source).status == SourceStatus.PARTIAL
+    assert plant.points(source) == points
+    assert plant.documents(source)["a.txt"].text == "The good old text."
+    plant.check(source)
+
+
+def test_what_left_the_source_is_pruned(plant: Plant) -> None:
+    source = plant.text("First text.")
+    plant.ingest(source)
+    plant.tenant  # noqa: B018
+    from sources.models import Document, Source  # noqa: PLC0415
+    from tenants.scope import platform_scope  # noqa: PLC0415
+
+    with platform_scope("tests"):
+        Document.objects.filter(source_id=source.pk).update(key="renamed upstream")
+    plant.ingest(source)
+    assert set(plant.documents(source)) == {"text"}
+    with platform_scope("tests"):
+        assert Document.objects.filter(source_id=source.pk).count() == 1
+        assert Source.objects.get(pk=source.pk).status == SourceStatus.READY
+    plant.check(source)
+
+
+def test_the_same_paragraph_many_times_is_as_many_chunks(plant: Plant) -> None:
+    """Onyx #12420: the same content twice in one batch fails the whole attempt."""
+    page = "\n\n".join(["Again and again the very same words come. " * 7] * 5)
+    source = plant.files(a_md=page, b_md=page)
+    assert plant.ingest(source).state == JobState.SUCCEEDED
+    chunks = plant.chunks(source)
+    assert len(chunks) >= 10 and len({c.id for c in chunks}) == len(chunks)
+    assert {d.status for d in plant.documents(source).values()} == {"ready"}
+    plant.check(source)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(ProviderMisconfigured(), "provider_misconfigured"), (ProviderRejected(), "provider_rejected")],
+)
+def test_a_provider_that_refuses_ends_in_its_code(
+    plant: Plant, error: Exception, code: str
+) -> None:
+    source = plant.text("Some text.")
+    plant.embedder.fail_next(error)
+    job = plant.ingest(source)
+    assert job.state == JobState.FAILED and job.error["code"] == code
+    assert plant.source(source).status == SourceStatus.FAILED
+    assert plant.documents(source)["text"].error["code"] == code
+    assert plant.ingest(source).state == JobState.SUCCEEDED
+    plant.check(source)
+
+
+def test_a_provider_that_is_away_is_asked_again(plant: Plant) -> None:
+    source = plant.text("Some text.")
+    plant.embedder.fail_next(ProviderUnavailable())
+    job = plant.schedule(source)
+    run_due()
+    waiting = plant.job(job)
+    while waiting.state == JobState.QUEUED:
+        run_due()
+        waiting = plant.job(job)
+    assert waiting.state == JobState.SUCCEEDED and waiting.attempts == 2
+
+
+def test_retry_after_is_honoured_without_failing(plant: Plant, settings) -> None:
+    settings.MINIRAG_JOB_BACKOFF_SECONDS = 100
+    source = plant.text("Some text.")
+    plant.embedder.fail_next(ProviderUnavailable(retry_after=20))
+    job = plant.schedule(source)
+    run_due()
+    row = plant.job(job)
+    assert row.state == JobState.QUEUED and "20 s" in row.waiting_for
+    assert 15 < (row.not_before - row.started_at).total_seconds() < 25
+    assert plant.source(source).status == SourceStatus.QUEUED
+
+
+def test_a_provider_that_stays_away_fails_the_job(plant: Plant, settings) -> None:
+    settings.MINIRAG_JOB_ATTEMPTS = 3
+    settings.MINIRAG_JOB_BACKOFF_SECONDS = 0.001
+    source = plant.text("Some text.")
+    for _ in range(3):
+        plant.embedder.fail_next(ProviderUnavailable())
+    job = plant.schedule(source)
+    while plant.job(job).state in (JobState.QUEUED, JobState.RUNNING):
+        run_due()
+    row = plant.job(job)
+    assert row.state == JobState.FAILED and row.error["code"] == "provider_unavailable"
+    assert plant.source(source).status == SourceStatus.FAILED
+    assert plant.points(source) == set()
+
+
+def test_a_broken_attempt_goes_on_behind_the_last_batch(plant: Plant, settings) -> None:
+    """INCIDENTS 89: random point ids per retry orphan the last try."""
+    settings.MINIRAG_EMBED_PARALLEL = 1
+    plant.embedder.batch_limit = 4
+    source = plant.files(a_md=BOOK)
+    plant.embedder.calls.clear()
+    original = plant.embedder.embed
+
+    def third_fails(texts, *, purpose):
+        if len(plant.embedder.calls) == 2:
+            plant.embedder.fail_next(ProviderUnavailable())
+        return original(texts, purpose=purpose)
+
+    plant.embedder.embed = third_fails
+    job = plant.schedule(source)
+    while plant.job(job).state in (JobState.QUEUED, JobState.RUNNING):
+        run_due()
+    assert plant.job(job).state == JobState.SUCCEEDED
+    failed_call = plant.embedder.calls.pop(2)
+    assert len(failed_call.texts) > 0
+    texts = plant.embedder.texts
+    assert len(texts) == len(set(texts)) == len(plant.chunks(source))
+    plant.check(source)
