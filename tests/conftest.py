@@ -14,6 +14,6 @@ os.environ.setdefault(
 os.environ["MINIRAG_DATA_DIR"] = tempfile.mkdtemp(prefix="minirag-tests-")
 os.environ["MINIRAG_FAKES"] = "1"
 
-pytest_plugins = ["tests.network_blocker", "tests.cast"]
+pytest_plugins = ["tests.network_blocker", "tests.cast", "tests.doubles.websites"]
 
 ROOT = Path(__file__).resolve().parent.parent

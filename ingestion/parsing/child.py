@@ -86,6 +86,7 @@ def _give_up_rights(order: Order, zygote: int, document_fd: int, output_fd: int)
         resource.setrlimit(kind, (value, value))
     # The soft limit sends SIGXCPU, which names the reason; a second later comes SIGKILL.
     resource.setrlimit(resource.RLIMIT_CPU, (order.cpu_seconds, order.cpu_seconds + 1))
+    os.nice(5)  # answering people comes before reading files
     gc.disable()
 
 

@@ -75,6 +75,8 @@ class Sandbox:
         self._owner = 0
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        # Why the system keeps the zygote in this network; empty where it has none.
+        self.network_refused = ""
 
     @property
     def pid(self) -> int | None:
@@ -173,9 +175,10 @@ class Sandbox:
             raise ZygoteGone
         ours.settimeout(_GRACE_SECONDS)
         self._control, self._owner = ours, os.getpid()
-        refused = json.loads(hello)["network"]
-        if refused:
+        refused = str(json.loads(hello)["network"])
+        if refused and not self.network_refused:
             log.warning("parsers keep the network: no network namespace here (%s)", refused)
+        self.network_refused = refused
 
     def _discard(self, control: socket.socket) -> None:
         with self._lock:

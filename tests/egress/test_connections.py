@@ -15,7 +15,7 @@ from pytest_django.fixtures import Settings
 
 from minirag.egress import async_client, client, fetch
 from minirag.errors import AddressRefused, UnreadableSource
-from tests.egress.conftest import Site
+from tests.doubles.websites import Site
 
 Names = dict[str, list[list[str]]]
 

@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 
 from minirag.egress import fetch
 from minirag.errors import AddressRefused, Invalid, UnreadableSource
-from tests.egress.conftest import Site, reply
+from tests.doubles.websites import Site, reply
 
 LIMITS = {"max_bytes": 10_000, "deadline": 5.0}
 

@@ -1,0 +1,266 @@
+"""The zygote and its children: what they may cost, what they may see, and how each end is named."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from ingestion.parsing.document import ArchiveLimits
+from ingestion.parsing.sandbox import Limits, Sandbox
+from minirag.errors import UnreadableSource
+from minirag.types import RawDocument
+from tests.parsing.makers import make_docx, make_pdf, paragraph, raw_docx, text_run
+
+ROOT = Path(__file__).resolve().parents[2]
+# Minutes of work: millions of lines, each looked at by itself.
+HEAVY = RawDocument("heavy.md", b"some line\n" * 3_000_000, "text/markdown")
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    sandbox = Sandbox()
+    yield sandbox
+    sandbox.close()
+
+
+def text(content: str, key: str = "a.txt") -> RawDocument:
+    return RawDocument(key, content.encode(), "text/plain")
+
+
+def zygote_of(sandbox: Sandbox) -> int:
+    sandbox.parse(text("start"))
+    assert sandbox.pid is not None
+    return sandbox.pid
+
+
+def wait_for_child(pid: int) -> int:
+    """The first child of process ``pid``, as soon as there is one."""
+    while True:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        if children:
+            return int(children[0])
+        os.sched_yield()
+
+
+def ended(pid_fd: int, seconds: float = 10.0) -> bool:
+    return bool(select.select([pid_fd], [], [], seconds)[0])
+
+
+def test_documents_of_every_kind_come_back(sandbox: Sandbox) -> None:
+    assert sandbox.parse(text("Hello world \n\n foo")).text == "Hello world\n\nfoo"
+    document = sandbox.parse(RawDocument("a.docx", make_docx(), ""))
+    assert [h.title for h in document.headings] == ["Handbook", "Leave"]
+    assert document.text[document.headings[1].start : document.headings[1].end] == "Leave"
+    pages = sandbox.parse(RawDocument("a.pdf", make_pdf([[("one", -1)], [("two", -1)]]), "")).pages
+    assert [page.number for page in pages] == [1, 2]
+    html = RawDocument("https://x.test/", b"<h1>T</h1><p>x", "text/html", url="https://x.test/")
+    assert sandbox.parse(html).title == "T"
+
+
+def test_a_refusal_keeps_its_words(sandbox: Sandbox) -> None:
+    with pytest.raises(UnreadableSource, match="not a PDF"):
+        sandbox.parse(RawDocument("a.pdf", b"no", "application/pdf"))
+
+
+def test_many_threads_get_their_own_answers(sandbox: Sandbox) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda n: sandbox.parse(text(f"text {n}")).text, range(60)))
+    assert answers == [f"text {n}" for n in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("raw", "limits", "words"),
+    [
+        (HEAVY, Limits(cpu_seconds=1), "computing time"),
+        (HEAVY, Limits(wall_seconds=0.2), "too long"),
+        (text("word " * 20_000_000), Limits(memory_bytes=256 << 20), "more memory"),
+        (text("word " * 1_000), Limits(output_bytes=2_000), "more text"),
+        (
+            RawDocument("a.docx", raw_docx(paragraph(text_run("x " * 2_000_000))), ""),
+            Limits(archive=ArchiveLimits(inflated_bytes=1_000_000)),
+            "unfolds",
+        ),
+    ],
+    ids=["cpu", "wall", "memory", "output", "inflated"],
+)
+def test_each_limit_ends_in_its_own_words(
+    raw: RawDocument, limits: Limits, words: str, sandbox: Sandbox
+) -> None:
+    zygote = zygote_of(sandbox)
+    with pytest.raises(UnreadableSource, match=words):
+        sandbox.parse(raw, limits)
+    assert sandbox.parse(text("still here")).text == "still here"
+    assert sandbox.pid == zygote
+
+
+def test_a_crash_costs_only_its_own_document(sandbox: Sandbox) -> None:
+    zygote = zygote_of(sandbox)
+    with ThreadPoolExecutor(1) as pool:
+        heavy = pool.submit(sandbox.parse, HEAVY)
+        os.kill(wait_for_child(zygote), signal.SIGSEGV)
+        with pytest.raises(UnreadableSource, match="crashed"):
+            heavy.result(20)
+    assert sandbox.pid == zygote
+
+
+def test_the_child_has_given_up_its_rights(sandbox: Sandbox) -> None:
+    zygote = zygote_of(sandbox)
+    with ThreadPoolExecutor(1) as pool:
+        heavy = pool.submit(sandbox.parse, HEAVY, Limits(cpu_seconds=20))
+        child = wait_for_child(zygote)
+        while "NoNewPrivs:\t1" not in Path(f"/proc/{child}/status").read_text():
+            os.sched_yield()
+        while os.getpgid(child) != child:
+            os.sched_yield()
+        while " 20  " not in _limit(child, "Max cpu time"):
+            os.sched_yield()
+        limits = {name: _limit(child, name) for name in ("Max file size", "Max core file size")}
+        memory = _limit(child, "Max address space")
+        os.kill(child, signal.SIGKILL)
+        with pytest.raises(UnreadableSource):
+            heavy.result(20)
+    assert all(value.split()[0] == "0" for value in limits.values())
+    assert memory.split()[0] == str(768 << 20)
+
+
+def _limit(pid: int, name: str) -> str:
+    for line in Path(f"/proc/{pid}/limits").read_text().splitlines():
+        if line.startswith(name):
+            return line.removeprefix(name) + "  "
+    raise AssertionError(name)
+
+
+def test_the_zygote_has_one_thread_no_secret_and_no_network(sandbox: Sandbox) -> None:
+    zygote = zygote_of(sandbox)
+    assert Path(f"/proc/{zygote}/environ").read_bytes() == b""
+    assert "Threads:\t1\n" in Path(f"/proc/{zygote}/status").read_text()
+    if sandbox.network_refused:
+        assert Path(f"/proc/{zygote}/ns/net").readlink() == Path("/proc/self/ns/net").readlink()
+    else:
+        assert Path(f"/proc/{zygote}/ns/net").readlink() != Path("/proc/self/ns/net").readlink()
+
+
+def test_the_parsers_bring_neither_django_nor_the_settings(tmp_path: Path) -> None:
+    code = (
+        "import sys, json, ingestion.parsing.zygote;"
+        "print(json.dumps([m for m in ('django', 'numpy', 'minirag.settings', 'httpx')"
+        " if m in sys.modules]))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env={}, capture_output=True, check=True
+    )
+    assert json.loads(run.stdout) == []
+
+
+def test_no_descriptor_of_the_zygote_reaches_the_child() -> None:
+    code = """
+import os
+from ingestion.parsing import child
+secrets = [os.open("/dev/null", os.O_RDONLY) for _ in range(120)]
+document, (reading, writing) = os.memfd_create("d"), os.pipe()
+if os.fork() == 0:
+    child._keep_only(document, writing)
+    kept = [os.readlink(f"/proc/self/fd/{n}") for n in range(5)]
+    more = [n for n in map(int, os.listdir("/proc/self/fd")) if n > 4]
+    # The listing itself holds one descriptor open.
+    os.write(3, repr((kept, len(more))).encode())
+    os._exit(0)
+os.close(writing)
+print(os.read(reading, 4096).decode())
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env={}, capture_output=True, text=True, check=True
+    )
+    kept, more = eval(run.stdout)
+    assert kept[:3] == ["/dev/null"] * 3
+    assert kept[3].startswith("pipe:") and kept[4].startswith("/memfd:d")
+    assert more == 1
+
+
+def test_a_dead_zygote_is_replaced() -> None:
+    sandbox = Sandbox()
+    first = zygote_of(sandbox)
+    os.kill(first, signal.SIGKILL)
+    assert sandbox.parse(text("again")).text == "again"
+    second = sandbox.pid
+    assert second is not None and second != first
+    sandbox.close()
+    assert not Path(f"/proc/{second}").exists()
+
+
+def test_a_zygote_that_dies_under_a_document_is_tried_once_more() -> None:
+    sandbox = Sandbox()
+    zygote = zygote_of(sandbox)
+    raw = RawDocument("a.md", b"line\n" * 200_000, "text/markdown")
+    with ThreadPoolExecutor(1) as pool:
+        parsing = pool.submit(sandbox.parse, raw)
+        child = os.pidfd_open(wait_for_child(zygote))
+        os.kill(zygote, signal.SIGKILL)
+        assert ended(child), "the child outlived its zygote"
+        assert parsing.result(20).text.count("line") == 200_000
+    os.close(child)
+    sandbox.close()
+
+
+def test_a_forked_worker_starts_a_zygote_of_its_own(sandbox: Sandbox) -> None:
+    zygote = zygote_of(sandbox)
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            sandbox.parse(text("in the fork"))
+            os.write(writing, str(sandbox.pid).encode())
+            sandbox.close()
+        finally:
+            os._exit(0)
+    os.close(writing)
+    other = int(os.read(reading, 100))
+    os.waitpid(pid, 0)
+    os.close(reading)
+    assert other != zygote
+    assert sandbox.parse(text("here")).text == "here"
+    assert sandbox.pid == zygote
+
+
+def test_the_zygote_ends_with_its_worker_however_that_ends() -> None:
+    code = (
+        "from ingestion.parsing.sandbox import Sandbox, Limits\n"
+        "from minirag.types import RawDocument\n"
+        "s = Sandbox(); s.parse(RawDocument('a.txt', b'x', 'text/plain'), Limits())\n"
+        "print(s.pid, flush=True); input()\n"
+    )
+    worker = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert worker.stdout is not None
+    zygote = os.pidfd_open(int(worker.stdout.readline()))
+    worker.kill()
+    worker.communicate()
+    assert ended(zygote)
+    os.close(zygote)
+
+
+def test_parsing_leaves_no_descriptor_behind(sandbox: Sandbox) -> None:
+    zygote = zygote_of(sandbox)
+    folders = [Path("/proc/self/fd"), Path(f"/proc/{zygote}/fd")]
+    before = [len(list(folder.iterdir())) for folder in folders]
+    for n in range(20):
+        sandbox.parse(text(f"text {n}"))
+        with pytest.raises(UnreadableSource):
+            sandbox.parse(text("word " * 1_000), Limits(output_bytes=100))
+    # Closing in the zygote comes just before the status that a parse waits for, or just after.
+    sandbox.parse(text("last"))
+    after = [len(list(folder.iterdir())) for folder in folders]
+    assert after[0] == before[0]
+    assert after[1] <= before[1] + 1
+    assert threading.active_count() < 50
