@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.db import transaction
 from django.http import HttpRequest
 from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import MultiPartParser
@@ -24,7 +23,7 @@ from sources.serializers import (
     UploadedSerializer,
     UploadForm,
 )
-from sources.services import add_uploads, create_source, retire_source, update_source
+from sources.services import add_uploads, create_source, update_source
 from tenants.api_base import TenantView
 from tenants.models import TokenScope
 
@@ -93,10 +92,7 @@ class SourceView(TenantView):
         responses={202: IngestJobSerializer},
     )
     def delete(self, request: Request, **_: Any) -> Response:
-        source = self.object("source_id")
-        with transaction.atomic():
-            retire_source(self.auth, source)
-            job = schedule_delete(self.auth, source)
+        job = schedule_delete(self.auth, self.object("source_id"))
         return Response(IngestJobSerializer(job).data, status=202)
 
 

@@ -7,7 +7,6 @@ from typing import IO, Any, ClassVar
 
 from asgiref.sync import sync_to_async
 from django.core.files.storage import default_storage
-from django.db import transaction
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header
@@ -23,7 +22,7 @@ from minirag.errors import NotFound
 from sources.models import Document
 from sources.selectors import access_chunk, access_document, list_chunks
 from sources.serializers import ChunkSerializer, ChunkUpdate, DocumentDetailSerializer
-from sources.services import retire_document, set_chunk_enabled
+from sources.services import set_chunk_enabled
 from sources.uploads import download_type
 from tenants.api_base import TenantView
 from tenants.models import TokenScope
@@ -52,10 +51,7 @@ class DocumentView(TenantView):
         responses={202: IngestJobSerializer},
     )
     def delete(self, request: Request, **_: Any) -> Response:
-        document = self.object("document_id")
-        with transaction.atomic():
-            retire_document(self.auth, document)
-            job = schedule_document_delete(self.auth, document)
+        job = schedule_document_delete(self.auth, self.object("document_id"))
         return Response(IngestJobSerializer(job).data, status=202)
 
 

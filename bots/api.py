@@ -1,0 +1,109 @@
+"""Endpoints of bots."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from bots.checking import check_bot
+from bots.selectors import access_bot, list_bots
+from bots.serializers import BotCreate, BotSerializer, BotUpdate, CheckSerializer
+from bots.services import create_bot, delete_bot, update_bot
+from minirag.api.serializers import PageParams, StrictSerializer
+from tenants.api_base import TenantView
+from tenants.models import TokenScope
+
+
+class NoBody(StrictSerializer):
+    """An empty object, or nothing."""
+
+
+class BotsView(TenantView):
+    """The tenant's bots."""
+
+    scopes: ClassVar = {"GET": TokenScope.READ, "POST": TokenScope.WRITE}
+    actions: ClassVar = {"POST": "bot.create"}
+    idempotent = True
+    atomic = True
+
+    @extend_schema(
+        operation_id="list_bot_profiles",
+        summary="Bots, newest first",
+        parameters=[PageParams],
+        responses=BotSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        return self.page(list_bots(self.auth), BotSerializer)
+
+    @extend_schema(
+        operation_id="create_bot_profile",
+        summary="Make a bot",
+        request=BotCreate,
+        responses={201: BotSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        bot = create_bot(self.auth, **self.body(BotCreate))
+        return Response(BotSerializer(bot).data, status=201)
+
+
+class BotView(TenantView):
+    """One bot."""
+
+    scopes: ClassVar = {
+        "GET": TokenScope.READ,
+        "PATCH": TokenScope.WRITE,
+        "DELETE": TokenScope.WRITE,
+    }
+    actions: ClassVar = {"PATCH": "bot.update", "DELETE": "bot.delete"}
+    path_objects: ClassVar = {"bot_profile_id": access_bot}
+
+    @extend_schema(operation_id="get_bot_profile", summary="One bot", responses=BotSerializer)
+    def get(self, request: Request, **_: Any) -> Response:
+        return Response(BotSerializer(self.object("bot_profile_id")).data)
+
+    @extend_schema(
+        operation_id="update_bot_profile",
+        summary="Change a bot; widget is merged, credentials are replaced whole",
+        request=BotUpdate,
+        responses=BotSerializer,
+    )
+    def patch(self, request: Request, **_: Any) -> Response:
+        changes = self.body(BotUpdate, partial=True)
+        bot = update_bot(self.auth, self.object("bot_profile_id"), **changes)
+        return Response(BotSerializer(bot).data)
+
+    @extend_schema(
+        operation_id="delete_bot_profile",
+        summary="Delete a bot with its chats; its usage stays",
+        responses={204: None},
+    )
+    def delete(self, request: Request, **_: Any) -> Response:
+        delete_bot(self.auth, self.object("bot_profile_id"))
+        return Response(status=204)
+
+
+class BotCheckView(TenantView):
+    """Whether a bot's model answers."""
+
+    scopes: ClassVar = {"POST": TokenScope.WRITE}
+    actions: ClassVar = {"POST": "bot.check"}
+    path_objects: ClassVar = {"bot_profile_id": access_bot}
+    rate = "chat"
+    idempotent = True
+
+    @extend_schema(
+        operation_id="check_bot_profile",
+        summary="One tiny call to the bot's model",
+        request=NoBody,
+        responses=CheckSerializer,
+    )
+    def post(self, request: Request, **_: Any) -> Response:
+        self.body(NoBody)
+        result = check_bot(self.auth, self.object("bot_profile_id"))
+        shown: dict[str, Any] = {"ok": result.ok, "latency_ms": result.latency_ms}
+        if result.error:
+            shown["error"] = result.error
+        return Response(shown)
