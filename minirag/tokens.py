@@ -100,10 +100,20 @@ class TokenMap:
         return int(high - low)
 
     def reach(self, start: int, tokens: int) -> int:
-        """The largest end such that ``text[start:end]`` holds at most ``tokens`` tokens."""
+        """The largest end such that ``text[start:end]`` holds at most ``tokens`` tokens.
+
+        One character that needs more by itself is still given whole.
+        """
         first = int(np.searchsorted(self.ends, start, side="right"))
         last = min(first + tokens, len(self.ends)) - 1
-        return int(self.ends[last]) if last >= first else start
+        if last < first:
+            return start
+        end = int(self.ends[last])
+        if last + 1 < len(self.ends) and self.ends[last + 1] == end:
+            # The last character needs more tokens than are left: stop before it.
+            before = int(np.searchsorted(self.ends, end, side="left")) - 1
+            end = int(self.ends[before]) if before >= first else end
+        return end
 
 
 def token_map(text: str) -> TokenMap:

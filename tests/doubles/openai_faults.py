@@ -201,8 +201,8 @@ async def _broken(fault: str, connection: Connection, sent: list[bytes], key: st
     elif fault == "hang-end":
         await connection.send(b"".join(sent[:-2]))
         await connection.hang()
-    elif fault == "reset":
-        await connection.send(b"".join(sent[:3]))
+    elif fault in ("reset", "reset-end"):
+        await connection.send(b"".join(sent[:3] if fault == "reset" else sent[:-2]))
         await asyncio.sleep(0.02)  # let the bytes leave before the reset overtakes them
         connection.reset()
     elif fault == "half-json":

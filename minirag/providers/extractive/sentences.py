@@ -15,10 +15,10 @@ _HEADING = re.compile(r"\s{0,3}#{1,6}\s")
 _FENCE = re.compile(r"\s{0,3}(```|~~~)")
 _RULE = re.compile(r"[\s|:=_*+-]+$")
 _ITEM = re.compile(r"\s*(?:[-*+•‣·]|\(?\d{1,3}[.)]|[a-z][.)])\s+\S")
-_ROW = re.compile(r"\s*\||.*\S\s*(?:\t|\s\|\s).*\S")
-_END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？｡]+[」』”’）]*")
+# The lookbehinds keep a long run of one character from being tried at each of its places.
+_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’»)\]]*+(?=\s)|(?<![。！？｡])[。！？｡]++[」』”’）]*+")
 _NEXT = re.compile(r"\s+[\"'“‘«(\[*_`]*(?P<first>\S)")
-_MARK = re.compile(r"\s*\[\d{1,3}\]")
+_MARK = re.compile(r"(?<!\s)\s*+\[\d{1,3}\]")
 _LAST_WORD = re.compile(r"[\w.]+$")
 # Words whose full stop ends no sentence.
 _SHORT = frozenset(
@@ -85,7 +85,8 @@ def _kind(line: str) -> str:
         return "skip"
     if _ITEM.match(line):
         return "item"
-    return "row" if _ROW.match(line) else "text"
+    bare = line.strip()
+    return "row" if bare.startswith("|") or "\t" in bare or " | " in bare else "text"
 
 
 def _is_title(passage: str, start: int, end: int) -> bool:
@@ -110,7 +111,7 @@ def _really_ends(passage: str, begin: int, match: re.Match[str], end: int) -> bo
     following = _NEXT.match(passage, match.end(), end)
     if following is None or following["first"].islower():
         return False
-    before = _LAST_WORD.search(passage, begin, match.start())
+    before = _LAST_WORD.search(passage, max(begin, match.start() - 20), match.start())
     word = before.group().lower() if before else ""
     initial = len(word) == 1 and word.isalpha()
     numbering = word.isdigit() and not passage[begin : match.start() - len(word)].strip()

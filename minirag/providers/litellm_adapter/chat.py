@@ -104,7 +104,6 @@ class LiteLLMChatModel:
         await asyncio.to_thread(vendor.litellm)  # its import must not stop other streams
         call = self._new_call(target, request)
         problem: Exception | None = None
-        failure: MiniRAGError | None = None
         try:
             await _open(call)
             while (text := await _next(call)) is not None:
@@ -120,9 +119,8 @@ class LiteLLMChatModel:
         if isinstance(finish, Finish):
             yield finish
             return
-        failure = finish
-        report(target, failure, problem)
-        raise failure
+        report(target, finish, problem)
+        raise finish
 
     def _new_call(self, target: Target, request: ChatRequest) -> _Call:
         total = settings.MINIRAG_PROVIDER_TOTAL_TIMEOUT
@@ -197,8 +195,9 @@ def _finish(call: _Call, error: Exception | None) -> Finish | MiniRAGError:
     if not call.target.guarded and error is None:
         # No wire here: this is what litellm read, before it makes a reason up.
         word = call.source.received_finish_reason or call.source.intermittent_finish_reason
-    # What breaks after the provider's own finish takes nothing from the answer.
-    harmless = error is None or wire.complete or isinstance(error, TimeoutError)
+    # A line that drops or sleeps after the provider's own finish takes nothing from the answer;
+    # an event that litellm cannot read may have held text.
+    harmless = error is None or wire.severed or isinstance(error, TimeoutError)
     if wire.failure is not None or not harmless or word is None:
         return judge(call.target, wire, error)
     reason = finish_reason(word)

@@ -60,7 +60,7 @@ def finish_reason(word: str) -> FinishReason | None:
 
 
 def hear(dialect: Dialect, event: object) -> Heard:
-    """Read one event. What has an unexpected shape says nothing."""
+    """Read one event; odd shapes say nothing. Raises ``ValueError`` for counts that are none."""
     if not isinstance(event, dict):
         return Heard()
     if event.get("error"):
@@ -118,5 +118,9 @@ def _word(value: object) -> str | None:
 
 
 def _count(value: object) -> int | None:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if whole and 0 <= value < 2**31 else None  # type: ignore[operator, return-value]
+    """A number of tokens. Anything else is an event nobody can read, litellm least of all."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**31:
+        raise ValueError("not a number of tokens")
+    return int(value)

@@ -11,7 +11,7 @@ import numpy as np
 from django.conf import settings
 
 from minirag import egress
-from minirag.errors import MiniRAGError, ProviderUnavailable
+from minirag.errors import ProviderUnavailable
 from minirag.providers.litellm_adapter import failures, vendor
 from minirag.providers.litellm_adapter.chat import judge, new_wire, report
 from minirag.providers.litellm_adapter.target import Target, resolve
@@ -55,11 +55,12 @@ class LiteLLMEmbedder:
             raise
         except Exception as error:  # noqa: BLE001  # litellm lets anything through; judged below
             problem = error
-        if problem is not None:
-            failure = judge(target, wire, problem)
+        vectors = _vectors(reply, len(texts)) if problem is None else None
+        if vectors is None:
+            unreadable = ProviderUnavailable(failures.UNREADABLE)
+            failure = judge(target, wire, problem) if problem is not None else unreadable
             report(target, failure, problem)
             raise failure
-        vectors = _vectors(reply, len(texts))
         self._dimensions = vectors.shape[1]
         return Embeddings(vectors, _usage(target, reply, texts))
 
@@ -76,8 +77,8 @@ def _call(target: Target, wire: Wire, texts: list[str]) -> Any:
         return litellm.embedding(input=texts, timeout=timeout, **target.arguments(client))
 
 
-def _vectors(reply: Any, expected: int) -> Vector:
-    """Rows in the order of the texts, of length 1. Raises ``ProviderUnavailable``."""
+def _vectors(reply: Any, expected: int) -> Vector | None:
+    """Rows in the order of the texts, of length 1; None for a reply that makes no sense."""
     try:
         items = sorted(reply.data, key=lambda item: int(item["index"]))
         if [int(item["index"]) for item in items] != list(range(expected)):
@@ -87,7 +88,7 @@ def _vectors(reply: Any, expected: int) -> Vector:
         if rows.ndim != 2 or not rows.shape[1] or not np.isfinite(norms).all() or not norms.all():
             raise ValueError
     except (KeyError, TypeError, ValueError, AttributeError, binascii.Error):
-        raise _unreadable() from None
+        return None
     return np.asarray(rows / norms, dtype=np.float32)
 
 
@@ -95,10 +96,6 @@ def _row(embedding: object) -> Vector:
     if isinstance(embedding, str):
         return np.frombuffer(base64.b64decode(embedding, validate=True), dtype="<f4")
     return np.asarray(embedding, dtype=np.float32)
-
-
-def _unreadable() -> MiniRAGError:
-    return ProviderUnavailable(failures.UNREADABLE)
 
 
 def _usage(target: Target, reply: Any, texts: Sequence[str]) -> TokenUsage:

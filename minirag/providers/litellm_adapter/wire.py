@@ -34,6 +34,8 @@ class Wire:
     deadline: float
     sent: bool = False
     ended: bool = False
+    # The connection broke after the provider had said how it finished.
+    severed: bool = False
     finish: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -55,7 +57,7 @@ class Wire:
     def broke(self, error: Exception) -> WireFailure:
         """The transport failed. After the provider's finish reason nothing is lost by it."""
         if self.finish is not None and isinstance(error, httpx.TransportError):
-            self.ended = True
+            self.severed = True
             return WireFailure(failures.CUT)
         return self.stop(failures.of_transport(error))
 
