@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ def _best_sentence(claim: str, text: str) -> tuple[int, int]:
 
     def weight(span: tuple[int, int]) -> float:
         terms = set(content_terms(text[span[0] : span[1]]))
-        return len(terms & wanted) / (len(terms) + 4) ** 0.5
+        return len(terms & wanted) / math.sqrt(len(terms) + 4)
 
     return max(spans, key=weight)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -54,7 +54,9 @@ class EventLog(Protocol):
     def append(self, stream: UUID, event: Event) -> LoggedEvent:
         """Add the next event. Never waits: readers and wires are served behind it."""
 
-    def read(self, stream: UUID, after: int, patience: float) -> AsyncIterator[LoggedEvent | None]:
+    def read(
+        self, stream: UUID, after: int, patience: float
+    ) -> AsyncGenerator[LoggedEvent | None, None]:
         """Events behind ``after``, live, ending after the last one.
 
         Gives None whenever nothing came for ``patience`` seconds; the reader decides whether to go

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 # Longest group of markers, and longest inline code on a line, that the filter waits for.
 _GROUP_LIMIT = 64
@@ -99,7 +100,7 @@ class MarkerFilter:
         taken = plain.end() if plain else 1
         return taken, rest[:taken]
 
-    def _open_fence(self, final: bool) -> tuple[int, str] | bool | None:
+    def _open_fence(self, final: bool) -> tuple[int, str] | Literal[False] | None:
         """The opening line of a code block; False where this line is none."""
         window = self._rest[:_INLINE_LIMIT]
         undecided = len(window) < _INLINE_LIMIT and not final

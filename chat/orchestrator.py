@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.conf import settings
@@ -31,7 +31,7 @@ from tenants.models import Tenant
 from usage.models import UsageKind
 
 EXTRACTIVE = "local/extractive"
-# After so many deltas, pieces are sent in this size: an endless drip costs no more than a long text.
+# After so many deltas pieces are sent in this size: a drip costs no more than a long text.
 _FINE_DELTAS = 2_000
 _COARSE_PIECE = 64
 
@@ -112,9 +112,13 @@ async def answer(turn: Turn, emit: Emit, control: Control) -> Outcome:
     except EndedError as ended:
         return _ended(writer, ended.ending)
     except MiniRAGError as error:
-        writer.finish()
-        status = MessageStatus.INTERRUPTED if writer.text else MessageStatus.FAILED
-        return Outcome(writer.text, status, error=error)
+        return _failed(writer, error)
+
+
+def _failed(writer: AnswerWriter, error: MiniRAGError) -> Outcome:
+    writer.finish()
+    status = MessageStatus.INTERRUPTED if writer.text else MessageStatus.FAILED
+    return Outcome(writer.text, status, error=error)
 
 
 def _ended(writer: AnswerWriter, ending: Ending) -> Outcome:
@@ -173,7 +177,7 @@ async def _retrieve(turn: Turn, query: RewrittenQuery) -> Retrieved:
 
 
 def _must_refuse(turn: Turn, retrieved: Retrieved) -> bool:
-    """Whether the evidence is below the bot's threshold; a quoting model needs something to quote."""
+    """Whether the evidence is below the bot's threshold. Nothing can be quoted from nothing."""
     threshold = turn.bot.score_threshold
     threshold = DEFAULT_THRESHOLD if threshold is None else threshold
     if not retrieved.passages and turn.bot.model == EXTRACTIVE:
@@ -206,6 +210,8 @@ async def _generate(
         finish = await _stream(turn, context, model, writer, control, estimate)
     except EndedError as ended:
         outcome = _ended(writer, ended.ending)
+    except MiniRAGError as error:
+        outcome = _failed(writer, error)
     else:
         writer.finish()
         outcome = Outcome(writer.text, MessageStatus.COMPLETED, finish.reason)
@@ -215,7 +221,7 @@ async def _generate(
         context.passages,
         extractive=turn.bot.model == EXTRACTIVE,
     )
-    return Outcome(outcome.text, outcome.status, outcome.finish_reason, citations, outcome.error)
+    return replace(outcome, citations=citations)
 
 
 async def _stream(

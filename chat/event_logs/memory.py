@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -53,7 +53,7 @@ class MemoryEventLog:
 
     async def read(
         self, stream: UUID, after: int, patience: float
-    ) -> AsyncIterator[LoggedEvent | None]:
+    ) -> AsyncGenerator[LoggedEvent | None, None]:
         place = after
         created = stream not in self._running and stream not in self._finished
         held = self._running.get(stream) or self._finished.get(stream) or _Stream()

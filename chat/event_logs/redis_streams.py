@@ -12,7 +12,8 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Any, cast
 from uuid import UUID
 
@@ -58,11 +59,12 @@ class RedisEventLog:
 
     async def read(
         self, stream: UUID, after: int, patience: float
-    ) -> AsyncIterator[LoggedEvent | None]:
+    ) -> AsyncGenerator[LoggedEvent | None, None]:
         own = self._here.holds(stream)
         source = self._here.read if own else self._read_redis
-        async for logged in source(stream, after, patience):
-            yield logged
+        async with aclosing(source(stream, after, patience)) as events:
+            async for logged in events:
+                yield logged
 
     async def ask_stop(self, stream: UUID) -> None:
         await self._here.ask_stop(stream)
@@ -124,7 +126,7 @@ class RedisEventLog:
 
     async def _read_redis(
         self, stream: UUID, after: int, patience: float
-    ) -> AsyncIterator[LoggedEvent | None]:
+    ) -> AsyncGenerator[LoggedEvent | None, None]:
         place = after
         while True:
             entries = await self._next_entries(stream, place, patience)

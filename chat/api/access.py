@@ -1,0 +1,63 @@
+"""What the views of chat share: visitors read their own chats, host pages hear only their own."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.http.response import HttpResponseBase
+
+from chat.cors import allow_origin, is_preflight, preflight
+from tenants.api_base import AsyncTenantView, TenantView
+from tenants.context import ActorKind
+from tenants.models import TokenScope
+from tenants.permissions import allows
+
+_METHODS = ("GET", "POST")
+
+
+class WidgetView(TenantView):
+    """A view that a widget may call, also from its host page."""
+
+    widget_allowed = True
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if is_preflight(request):
+            return preflight(request, _METHODS)
+        return super().dispatch(request, *args, **kwargs)
+
+    def finish(self, response: HttpResponseBase) -> HttpResponseBase:
+        return _for_origin(self, super().finish(response))
+
+
+class AsyncWidgetView(AsyncTenantView):
+    """The asynchronous twin."""
+
+    widget_allowed = True
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Awaitable[HttpResponseBase]:  # type: ignore[override]
+        if is_preflight(request):
+            return sync_to_async(preflight)(request, _METHODS)
+        return super().dispatch(request, *args, **kwargs)
+
+    def finish(self, response: HttpResponseBase) -> HttpResponseBase:
+        return _for_origin(self, super().finish(response))
+
+
+class OwnChatsView(WidgetView):
+    """``read`` for tokens and people; for a widget visitor its session is enough."""
+
+    def may_use(self, method: str) -> bool:
+        if not hasattr(self, "auth"):
+            return False
+        if self.auth.kind is ActorKind.WIDGET and method == "GET":
+            return self.auth.may(TokenScope.CHAT)
+        return allows(self, method, self.auth)
+
+
+def _for_origin(view: TenantView, response: HttpResponseBase) -> HttpResponseBase:
+    auth = getattr(view, "auth", None)
+    if auth is not None and auth.widget is not None:
+        allow_origin(view.request._request, response, {auth.widget.origin})
+    return response

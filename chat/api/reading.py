@@ -1,0 +1,123 @@
+"""Chats, messages, what stands behind a citation, and what people think of an answer."""
+
+from __future__ import annotations
+
+from asgiref.sync import async_to_sync
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from chat.api.access import OwnChatsView, WidgetView
+from chat.event_logs import event_log
+from chat.selectors import (
+    access_chat,
+    access_message,
+    cited_passage,
+    list_chats,
+    list_messages,
+)
+from chat.serializers import (
+    ChatOutput,
+    ChatsQuery,
+    CitedPassageOutput,
+    FeedbackInput,
+    MessageOutput,
+)
+from chat.services import delete_chat, give_feedback
+from minirag.errors import NotFound
+from tenants.models import TokenScope
+
+
+class ChatListView(OwnChatsView):
+    scopes = {"GET": TokenScope.READ}
+
+    @extend_schema(operation_id="chats_list", parameters=[ChatsQuery], responses=ChatOutput)
+    def get(self, request: Request) -> Response:
+        """Chats, newest first."""
+        wanted = self.params(ChatsQuery)
+        rows = list_chats(self.auth)
+        if "bot_profile_id" in wanted:
+            rows = rows.filter(bot_id=wanted["bot_profile_id"])
+        if "external_user" in wanted:
+            rows = rows.filter(external_user=wanted["external_user"])
+        return self.page(rows, ChatOutput)
+
+
+class ChatDetailView(OwnChatsView):
+    scopes = {"GET": TokenScope.READ, "DELETE": TokenScope.WRITE}
+    path_objects = {"chat_id": access_chat}
+    actions = {"DELETE": "chat.delete"}
+
+    @extend_schema(operation_id="chats_get", responses=ChatOutput)
+    def get(self, request: Request, chat_id: str) -> Response:
+        """One chat."""
+        return Response(ChatOutput(self.object("chat_id")).data)
+
+    @extend_schema(operation_id="chats_delete", responses={204: None})
+    def delete(self, request: Request, chat_id: str) -> Response:
+        """Delete a chat with its messages; an answer under way is stopped."""
+        for message_id in delete_chat(self.auth, self.object("chat_id")):
+            async_to_sync(event_log().ask_stop)(message_id)
+        return Response(status=204)
+
+
+class ChatMessagesView(OwnChatsView):
+    scopes = {"GET": TokenScope.READ}
+    path_objects = {"chat_id": access_chat}
+
+    @extend_schema(operation_id="chat_messages_list", responses=MessageOutput(many=True))
+    def get(self, request: Request, chat_id: str) -> Response:
+        """A chat's messages, oldest first."""
+        return self.page(list_messages(self.auth, self.object("chat_id")), MessageOutput)
+
+
+class MessageView(OwnChatsView):
+    scopes = {"GET": TokenScope.READ}
+    path_objects = {"message_id": access_message}
+
+    @extend_schema(operation_id="messages_get", responses=MessageOutput)
+    def get(self, request: Request, message_id: str) -> Response:
+        """One message."""
+        return Response(MessageOutput(self.object("message_id")).data)
+
+
+class CitationView(WidgetView):
+    scopes = {"GET": TokenScope.CHAT}
+    path_objects = {"message_id": access_message}
+
+    def may_use(self, method: str) -> bool:
+        """Who may chat sees what stands behind its answers; who may read, behind all."""
+        reads = hasattr(self, "auth") and self.auth.may(TokenScope.READ)
+        return super().may_use(method) or (reads and method in self.scopes)
+
+    @extend_schema(operation_id="message_citation_get", responses=CitedPassageOutput)
+    def get(self, request: Request, message_id: str, marker: str) -> Response:
+        """The passage behind a marker, with what stands around the quote."""
+        if not (marker.isascii() and marker.isdigit() and len(marker) <= 6):
+            raise NotFound
+        found = cited_passage(self.object("message_id"), int(marker))
+        return Response(
+            {
+                "title": found.citation.title,
+                "heading_path": found.citation.heading_path,
+                "page": found.citation.page,
+                "url": found.citation.url or None,
+                "before": found.before,
+                "quote": found.citation.quote,
+                "after": found.after,
+            }
+        )
+
+
+class FeedbackView(WidgetView):
+    scopes = {"POST": TokenScope.CHAT}
+    path_objects = {"message_id": access_message}
+    actions = {"POST": "message.feedback"}
+
+    @extend_schema(operation_id="message_feedback", request=FeedbackInput, responses=MessageOutput)
+    def post(self, request: Request, message_id: str) -> Response:
+        """Rate an answer; a later rating replaces an earlier one."""
+        data = self.body(FeedbackInput)
+        return Response(
+            MessageOutput(give_feedback(self.auth, self.object("message_id"), data)).data
+        )

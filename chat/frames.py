@@ -1,0 +1,65 @@
+"""Frames of a WebSocket client, read strictly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from chat.models import Channel
+from chat.serializers import ChatInput
+from chat.services import Ask
+from minirag.api.errors import flatten
+from minirag.api.parsers import loads
+from minirag.errors import Invalid, MiniRAGError
+
+_LONGEST_ID = 200
+
+
+class ProtocolError(Exception):
+    """What came is no frame at all; the socket is closed with 4409."""
+
+
+def parse_frame(text: str | None) -> dict[str, Any]:
+    """A frame as an object with a ``type``. Raises ``ProtocolError`` for anything else."""
+    if text is None:
+        raise ProtocolError("binary")
+    data = text.encode("utf-8", "surrogatepass")
+    if len(data) > settings.MINIRAG_MAX_FRAME_BYTES:
+        raise ProtocolError("too large")
+    try:
+        frame = loads(data)
+    except MiniRAGError as error:
+        raise ProtocolError("no JSON") from error
+    if not isinstance(frame, dict) or not isinstance(frame.get("type"), str):
+        raise ProtocolError("no type")
+    client_id = frame.get("id")
+    if client_id is not None and not (isinstance(client_id, str) and len(client_id) <= _LONGEST_ID):
+        raise ProtocolError("no id")
+    return frame
+
+
+def read_ask(frame: Mapping[str, Any], channel: Channel) -> Ask:
+    """The question of an ``ask`` frame. Raises ``Invalid``."""
+    body = {name: value for name, value in frame.items() if name not in ("type", "id")}
+    given = ChatInput(data=body)
+    if not given.is_valid():
+        raise Invalid(fields=flatten(given.errors))
+    data = given.validated_data
+    return Ask(
+        bot_profile_id=data["bot_profile_id"],
+        message=data["message"],
+        chat_id=data.get("chat_id"),
+        external_user=data.get("external_user"),
+        channel=channel,
+    )
+
+
+def read_message_id(frame: Mapping[str, Any]) -> UUID:
+    """The message of a ``stop`` frame. Raises ``Invalid``."""
+    try:
+        return UUID(str(frame.get("message_id")))
+    except ValueError as error:
+        raise Invalid.field("message_id", "Must be a valid UUID.") from error
