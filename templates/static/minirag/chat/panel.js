@@ -1,0 +1,93 @@
+// The passage behind a marker: a drawer on a desk, a sheet on a phone.
+
+import { el, linkOut, webAddress } from "./dom.js";
+
+const WIDE = matchMedia("(min-width: 1000px)");
+
+export class SourcePanel {
+  constructor(dialog, fetchCitation) {
+    this.dialog = dialog;
+    this.fetchCitation = fetchCitation;
+    this.title = dialog.querySelector("[data-title]");
+    this.place = dialog.querySelector("[data-place]");
+    this.content = dialog.querySelector("[data-content]");
+    this.opener = null;
+    this.asked = 0;
+    dialog.querySelector("[data-close]").addEventListener("click", () => this.close());
+    dialog.addEventListener("close", () => this.#closed());
+    dialog.addEventListener("click", (event) => event.target === dialog && this.close());
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && dialog.open) {
+        event.preventDefault();
+        this.close();
+      }
+    });
+  }
+
+  async open(messageId, marker, opener) {
+    this.#mark(opener);
+    const turn = (this.asked += 1);
+    this.title.textContent = `Source ${marker}`;
+    this.place.replaceChildren();
+    this.content.replaceChildren(el("p", { class: "quiet" }, "Looking up the passage…"));
+    this.#show();
+    try {
+      const found = await this.fetchCitation(messageId, marker);
+      if (turn === this.asked) this.#fill(found, marker);
+    } catch (error) {
+      if (turn !== this.asked) return;
+      const words = error.code === "not_found" ? "The document is no longer there." : error.message;
+      this.content.replaceChildren(el("p", { class: "failure" }, words));
+    }
+  }
+
+  close() {
+    if (this.dialog.open) this.dialog.close();
+  }
+
+  #show() {
+    if (!this.dialog.open) {
+      if (WIDE.matches) this.dialog.show();
+      else this.dialog.showModal();
+    }
+    document.body.classList.add("with-panel");
+    this.title.focus();
+  }
+
+  #mark(opener) {
+    this.opener?.removeAttribute("aria-expanded");
+    this.opener = opener;
+    opener.setAttribute("aria-expanded", "true");
+  }
+
+  #closed() {
+    document.body.classList.remove("with-panel");
+    this.asked += 1;
+    const opener = this.opener;
+    this.opener = null;
+    opener?.removeAttribute("aria-expanded");
+    if (opener?.isConnected) opener.focus();
+  }
+
+  #fill(found, marker) {
+    this.title.textContent = found.title || `Source ${marker}`;
+    const quote = el("mark", { tabindex: "-1" }, found.quote);
+    const passage = el("div", { class: "passage" }, found.before, quote, found.after);
+    this.place.replaceChildren(...where(found));
+    this.content.replaceChildren(passage, ...original(found));
+    quote.scrollIntoView({ block: "center" });
+  }
+}
+
+function where(found) {
+  const path = (found.heading_path || []).filter((part) => part && part !== found.title);
+  const facts = [];
+  if (path.length) facts.push(el("p", { class: "path" }, path.join(" › ")));
+  if (found.page) facts.push(el("p", { class: "page" }, `Page ${found.page}`));
+  return facts;
+}
+
+function original(found) {
+  const href = found.url && webAddress(found.url);
+  return href ? [el("p", { class: "original" }, linkOut(href, "Open the original"))] : [];
+}
