@@ -90,6 +90,16 @@ def unseal(sealed: str, context: str) -> Credentials:
     return Credentials(json.loads(plain))
 
 
+def is_newest(sealed: str, context: str) -> bool:
+    """Whether the newest key sealed it, so that ``rotate`` has nothing to do."""
+    newest = _box(tuple(settings.MINIRAG_ENCRYPTION_KEYS[:1]), context)
+    try:
+        newest.decrypt(sealed.removeprefix(_PREFIX).encode())
+    except InvalidToken:
+        return False
+    return True
+
+
 def rotate(sealed: str, context: str) -> Sealed:
     """The same value under the newest key. Raises as ``unseal``."""
     return seal(unseal(sealed, context).values, context)
@@ -129,7 +139,9 @@ class EncryptedCredentialsField(_TextField):
         kwargs.setdefault("editable", False)
         super().__init__(*args, **kwargs)
 
-    def contribute_to_class(self, cls: type[models.Model], name: str, *args: Any, **kwargs: Any) -> None:
+    def contribute_to_class(
+        self, cls: type[models.Model], name: str, *args: Any, **kwargs: Any
+    ) -> None:
         super().contribute_to_class(cls, name, *args, **kwargs)
         setattr(cls, self.attname, _CredentialsAttribute(self))
 

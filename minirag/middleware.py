@@ -95,6 +95,7 @@ class RequestContextMiddleware(BothModesMiddleware):
         meta["REMOTE_ADDR"] = info.ip or ""
         request.minirag_info = info  # type: ignore[attr-defined]
         request.request_id = info.request_id  # type: ignore[attr-defined]
+        request.client_ip = info.ip  # type: ignore[attr-defined]
         return current_info.set(info)
 
     def after(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:

@@ -180,6 +180,10 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
+AXES_USERNAME_CALLABLE = "tenants.lockout.username_of"
+AXES_LOCKOUT_CALLABLE = "tenants.lockout.locked_out"
+# Its middleware only words the refusal, which our own error handler and the login form do.
+SILENCED_SYSTEM_CHECKS = ["axes.W002"]
 LOGIN_URL = "/console/login/"
 LOGIN_REDIRECT_URL = "/console/"
 

@@ -14,7 +14,7 @@ from minirag.errors import Unauthenticated
 from tenants.context import AuthContext
 from tenants.credentials import authenticate_token, context_of, still_valid
 from tenants.models import User
-from tenants.sessions import session_membership
+from tenants.session import active_membership
 
 __all__ = [
     "BearerAuthentication",
@@ -55,13 +55,14 @@ class BearerAuthentication(BaseAuthentication):
 class TenantSessionAuthentication(SessionAuthentication):
     """Django's session, CSRF enforced, acting in the tenant the session chose."""
 
-    def authenticate(self, request: Request) -> tuple[User, AuthContext] | None:  # type: ignore[override]
+    def authenticate(self, request: Request) -> tuple[User, AuthContext] | None:
         user = getattr(request._request, "user", None)
         if not isinstance(user, User) or not user.is_active:
             return None
         self.enforce_csrf(request)
-        membership = session_membership(request._request.session, user.pk)
+        membership = active_membership(request._request)
         if membership is None:
             return None
+        membership.user = user
         info = info_of(request)
         return user, context_of(membership, ip=info.ip, request_id=info.request_id)

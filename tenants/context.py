@@ -12,7 +12,7 @@ from tenants.models.tokens import TokenScope
 
 
 class ActorKind(StrEnum):
-    TOKEN = "token"
+    TOKEN = "token"  # noqa: S105  (a kind, not a secret)
     USER = "user"
     WIDGET = "widget"
     SYSTEM = "system"

@@ -22,14 +22,16 @@ PASSWORD = "correct horse battery staple"
 def tenant(db: None) -> Tenant:
     """Tenant A."""
     with platform_scope("tests"):
-        return Tenant.objects.create(name="Acorn", slug="acorn")
+        made: Tenant = Tenant.objects.create(name="Acorn", slug="acorn")
+        return made
 
 
 @pytest.fixture
 def other_tenant(db: None) -> Tenant:
     """Tenant B, whose objects must never be seen from A."""
     with platform_scope("tests"):
-        return Tenant.objects.create(name="Birch", slug="birch")
+        made: Tenant = Tenant.objects.create(name="Birch", slug="birch")
+        return made
 
 
 @pytest.fixture

@@ -147,34 +147,36 @@ def _wants_json(request: HttpRequest) -> bool:
     return under_api or "text/html" not in request.META.get("HTTP_ACCEPT", "")
 
 
-def _answer(request: HttpRequest, error: MiniRAGError, title: str) -> HttpResponse:
+def plain_answer(request: HttpRequest, error: MiniRAGError, title: str) -> HttpResponse:
+    """A failure as JSON or as a page, by who asks."""
     if _wants_json(request):
         return error_response(error, request)
     context = {"title": title, "message": error.message, "request_id": info_of(request).request_id}
-    return HttpResponse(render_to_string("api/error.html", context), status=error.status)
+    page = render_to_string("api/error.html", context)
+    return HttpResponse(page, status=error.status, headers=error_headers(error))
 
 
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
     """A request that Django itself refused (host, headers, size)."""
-    return _answer(request, as_error(exception) or BadRequest(), "Bad request")
+    return plain_answer(request, as_error(exception) or BadRequest(), "Bad request")
 
 
 def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(request, Forbidden(), "Not allowed")
+    return plain_answer(request, Forbidden(), "Not allowed")
 
 
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(request, NotFound(), "Not found")
+    return plain_answer(request, NotFound(), "Not found")
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
-    return _answer(request, MiniRAGError(), "Something went wrong")
+    return plain_answer(request, MiniRAGError(), "Something went wrong")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form without its token; ``reason`` is Django's and goes to the log."""
     log.info("request %s: %s", info_of(request).request_id, reason)
-    return _answer(
+    return plain_answer(
         request,
         Forbidden("The form has expired. Reload the page and send it again."),
         "Not allowed",

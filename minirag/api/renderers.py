@@ -23,7 +23,10 @@ class Negotiation(DefaultContentNegotiation):
         if "text/html" not in accept or "HTTP_AUTHORIZATION" in request.META:
             candidates = [one for one in candidates if one.media_type != "text/html"] or candidates
         try:
-            return super().select_renderer(request, candidates, format_suffix)
+            chosen: tuple[BaseRenderer, str] = super().select_renderer(
+                request, candidates, format_suffix
+            )
+            return chosen
         except NotAcceptable:
             return candidates[0], candidates[0].media_type
 
@@ -63,18 +66,20 @@ class BrowsableRenderer(BrowsableAPIRenderer):
         """Lists and objects have no HTML inputs: those bodies are written as JSON."""
         if not isinstance(serializer, serializers.Serializer):
             return False
-        nested = serializers.ListField | serializers.DictField | serializers.BaseSerializer
-        return not any(
-            isinstance(field, nested | serializers.JSONField)
-            for field in serializer.fields.values()
+        nested = (
+            serializers.ListField,
+            serializers.DictField,
+            serializers.BaseSerializer,
+            serializers.JSONField,
         )
+        return not any(isinstance(field, nested) for field in serializer.fields.values())
 
     def get_raw_data_form(self, data: Any, view: Any, method: str, request: Request) -> Any:
         form = super().get_raw_data_form(data, view, method, request)
         serializer_class = self._form_class(view, method)
         if form is None or serializer_class is None:
             return form
-        context = {**(self.renderer_context or {}), "indent": 4}
+        context = {"indent": 4}
         renderer = view.parser_classes[0].renderer_class()
         form.fields["_content"].initial = renderer.render(
             blank_input(serializer_class()), "application/json", context
@@ -88,7 +93,7 @@ class BrowsableRenderer(BrowsableAPIRenderer):
         return bool(super().show_form_for_method(view, method, request, obj))
 
     def get_context(
-        self, data: Any, accepted_media_type: str | None, renderer_context: Mapping[str, Any] | None
+        self, data: Any, accepted_media_type: str | None, renderer_context: Mapping[str, Any]
     ) -> dict[str, Any]:
         context = super().get_context(data, accepted_media_type, renderer_context)
         context["put_form"] = None

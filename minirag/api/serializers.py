@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.http import QueryDict
+from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 from rest_framework.fields import empty
 
@@ -121,6 +122,18 @@ class StrictQuery(StrictSerializer):
             name: ("Unknown parameter." if text == "Unknown field." else text)
             for name, text in problems.items()
         }
+
+
+def page_of(row: type[serializers.BaseSerializer[Any]]) -> serializers.Serializer[Any]:
+    """The answer of a list, for ``extend_schema(responses=page_of(RowSerializer))``."""
+    return inline_serializer(
+        f"{row.__name__.removesuffix('Serializer')}Page",
+        {
+            "next": serializers.URLField(allow_null=True),
+            "previous": serializers.URLField(allow_null=True),
+            "results": row(many=True),
+        },
+    )
 
 
 class NoParams(StrictQuery):

@@ -191,7 +191,7 @@ class TenantView(ReadingView):
             raise
         return response
 
-    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.args, self.kwargs = args, kwargs
         self.request = self.initialize_request(request, *args, **kwargs)
         self.headers = self.default_response_headers
@@ -207,7 +207,7 @@ class TenantView(ReadingView):
 
     def handle_exception(self, exc: Exception) -> Response:
         if not hasattr(self.request, "_user"):
-            self.request._not_authenticated()
+            self.request._not_authenticated()  # type: ignore[attr-defined]
         if hasattr(self, "auth") and self.request.method not in _SAFE:
             self._audit_refusal(exc)
         return super().handle_exception(exc)
@@ -226,6 +226,7 @@ class TenantView(ReadingView):
         """Headers, and the rendering inside the scope: browsable pages read rows too."""
         if self._verdict is not None:
             self.headers.update(self._verdict.headers())
+        # DRF takes any HttpResponseBase; its stubs know one kind only.
         response = self.finalize_response(self.request, response, *self.args, **self.kwargs)  # type: ignore[arg-type]
         self.response = response
         if isinstance(response, Response):

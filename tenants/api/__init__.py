@@ -1,0 +1,1 @@
+"""HTTP edges of tenants, people, tokens and the audit record."""

@@ -1,0 +1,58 @@
+"""``/api-tokens``."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from minirag.api.serializers import PageParams, page_of
+from tenants.api_base import TenantView
+from tenants.models import TokenScope
+from tenants.selectors import access_api_token, list_api_tokens
+from tenants.serializers import ApiTokenInput, ApiTokenSerializer, NewApiTokenSerializer
+from tenants.services import create_api_token, revoke_api_token
+
+
+class ApiTokens(TenantView):
+    """API tokens. Only the answer of the POST holds ``token``."""
+
+    scopes = {"GET": TokenScope.ADMIN, "POST": TokenScope.ADMIN}
+    idempotent = True
+    atomic = True
+    secret_fields = frozenset({"token"})
+    actions = {"POST": "api_token.create"}
+
+    @extend_schema(
+        operation_id="api_tokens_list",
+        parameters=[PageParams],
+        responses=page_of(ApiTokenSerializer),
+    )
+    def get(self, request: Request) -> Response:
+        return self.page(list_api_tokens(self.auth), ApiTokenSerializer)
+
+    @extend_schema(
+        operation_id="api_tokens_create",
+        request=ApiTokenInput,
+        responses={201: NewApiTokenSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        made = create_api_token(self.auth, **self.body(ApiTokenInput))
+        return Response(NewApiTokenSerializer(made.row, context={"raw": made.raw}).data, status=201)
+
+
+class ApiTokenDetail(TenantView):
+    """One token. DELETE revokes it at once."""
+
+    scopes = {"GET": TokenScope.ADMIN, "DELETE": TokenScope.ADMIN}
+    path_objects = {"token_id": access_api_token}
+    actions = {"DELETE": "api_token.revoke"}
+
+    @extend_schema(operation_id="api_tokens_retrieve", responses=ApiTokenSerializer)
+    def get(self, request: Request, token_id: str) -> Response:
+        return Response(ApiTokenSerializer(self.object("token_id")).data)
+
+    @extend_schema(operation_id="api_tokens_delete", responses={204: None})
+    def delete(self, request: Request, token_id: str) -> Response:
+        revoke_api_token(self.auth, self.object("token_id"))
+        return Response(status=204)

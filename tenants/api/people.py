@@ -1,0 +1,62 @@
+"""``/users``: memberships and invitations."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from minirag.api.serializers import PageParams, page_of
+from tenants.api_base import TenantView
+from tenants.models import TokenScope
+from tenants.selectors import access_member, list_members
+from tenants.serializers import InvitationSerializer, InviteInput, MemberSerializer, RoleInput
+from tenants.services import change_role, invite, remove_member
+
+
+class Users(TenantView):
+    """Members of the tenant. A POST invites and returns a one-time link to hand over."""
+
+    scopes = {"GET": TokenScope.ADMIN, "POST": TokenScope.ADMIN}
+    idempotent = True
+    atomic = True
+    secret_fields = frozenset({"invitation_link"})
+    actions = {"POST": "user.invite"}
+
+    @extend_schema(
+        operation_id="users_list", parameters=[PageParams], responses=page_of(MemberSerializer)
+    )
+    def get(self, request: Request) -> Response:
+        return self.page(list_members(self.auth), MemberSerializer)
+
+    @extend_schema(
+        operation_id="users_create", request=InviteInput, responses={201: InvitationSerializer}
+    )
+    def post(self, request: Request) -> Response:
+        made = invite(self.auth, **self.body(InviteInput))
+        shown = InvitationSerializer(made.membership, context={"link": made.link})
+        return Response(shown.data, status=201)
+
+
+class UserDetail(TenantView):
+    """One membership."""
+
+    scopes = {"GET": TokenScope.ADMIN, "PATCH": TokenScope.ADMIN, "DELETE": TokenScope.ADMIN}
+    path_objects = {"user_id": access_member}
+    actions = {"PATCH": "user.change", "DELETE": "user.remove"}
+
+    @extend_schema(operation_id="users_retrieve", responses=MemberSerializer)
+    def get(self, request: Request, user_id: str) -> Response:
+        return Response(MemberSerializer(self.object("user_id")).data)
+
+    @extend_schema(operation_id="users_update", request=RoleInput, responses=MemberSerializer)
+    def patch(self, request: Request, user_id: str) -> Response:
+        data, member = self.body(RoleInput, partial=True), self.object("user_id")
+        if "role" in data:
+            member = change_role(self.auth, member, data["role"])
+        return Response(MemberSerializer(member).data)
+
+    @extend_schema(operation_id="users_delete", responses={204: None})
+    def delete(self, request: Request, user_id: str) -> Response:
+        remove_member(self.auth, self.object("user_id"))
+        return Response(status=204)

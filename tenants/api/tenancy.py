@@ -1,0 +1,97 @@
+"""``/tenants``."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from minirag.errors import Unauthenticated
+from minirag.types import Credentials
+from sources.selectors import tenant_has_chunks
+from tenants.api_base import PublicView, TenantView
+from tenants.authentication import bearer_of
+from tenants.models import Tenant, TokenScope
+from tenants.selectors import get_tenant
+from tenants.serializers import (
+    NewTenantSerializer,
+    TenantChange,
+    TenantCreate,
+    TenantSerializer,
+)
+from tenants.services import create_tenant, set_embedding, update_tenant
+
+
+class Tenants(PublicView):
+    """Makes a tenant with an owner and an API token. For the holder of MINIRAG_BOOTSTRAP_TOKEN, or
+    for everybody where MINIRAG_OPEN_SIGNUP is on.
+    """
+
+    @extend_schema(
+        operation_id="tenants_create",
+        request=TenantCreate,
+        responses={201: NewTenantSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        is_operator = self._is_operator(request)
+        if not is_operator and not settings.MINIRAG_OPEN_SIGNUP:
+            raise Unauthenticated()
+        data = self.body(TenantCreate)
+        made = create_tenant(
+            name=data["name"],
+            email=data["email"],
+            actor="bootstrap token" if is_operator else "sign-up",
+            owner_may_exist=is_operator,
+        )
+        return Response(made.as_dict(), status=201)
+
+    @staticmethod
+    def _is_operator(request: Request) -> bool:
+        """A header that is there has to be right, also where sign-up is open."""
+        header = request.META.get("HTTP_AUTHORIZATION")
+        if header is None:
+            return False
+        expected = settings.MINIRAG_BOOTSTRAP_TOKEN
+        if not expected or not hmac.compare_digest(bearer_of(header).encode(), expected.encode()):
+            raise Unauthenticated()
+        return True
+
+
+class OwnTenant(TenantView):
+    """The credential's own tenant."""
+
+    scopes = {"GET": TokenScope.READ, "PATCH": TokenScope.ADMIN}
+    actions = {"PATCH": "tenant.update"}
+
+    @extend_schema(operation_id="tenants_me_retrieve", responses=TenantSerializer)
+    def get(self, request: Request) -> Response:
+        return Response(TenantSerializer(get_tenant(self.auth)).data)
+
+    @extend_schema(
+        operation_id="tenants_me_update", request=TenantChange, responses=TenantSerializer
+    )
+    def patch(self, request: Request) -> Response:
+        tenant = get_tenant(self.auth)
+        data = self.body(TenantChange, partial=True)
+        if "embedding_model" in data or "embedding_credentials" in data:
+            tenant = self._set_embedding(tenant, data)
+        if "name" in data:
+            tenant = update_tenant(self.auth, tenant, name=data["name"])
+        return Response(TenantSerializer(tenant).data)
+
+    def _set_embedding(self, tenant: Tenant, data: dict[str, Any]) -> Tenant:
+        credentials = tenant.embedding_credentials
+        if "embedding_credentials" in data:
+            credentials = Credentials(data["embedding_credentials"] or {})
+        model = data.get("embedding_model", tenant.embedding_model)
+        return set_embedding(
+            self.auth,
+            tenant,
+            model=model,
+            credentials=credentials,
+            has_chunks=model != tenant.embedding_model and tenant_has_chunks(),
+        )

@@ -1,0 +1,192 @@
+"""Tenants themselves: made, changed, suspended."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+from django.utils import timezone
+from django.utils.text import slugify
+
+from minirag.errors import Conflict, Invalid
+from minirag.providers import validate_credentials, validate_model
+from minirag.types import Credentials
+from tenants import audit
+from tenants.context import AuthContext, system_context
+from tenants.models import Membership, Role, Tenant, User
+from tenants.scope import platform_scope, tenant_scope
+from tenants.services.api_tokens import NewToken, create_api_token
+
+_MAX_SLUG = 60
+
+
+@dataclass(frozen=True, slots=True)
+class NewTenant:
+    """``password`` is None where the owner had an account already. Both secrets are shown once."""
+
+    tenant: Tenant
+    owner: User
+    password: str | None = field(repr=False)
+    api_token: str = field(repr=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """What ``bootstrap_tenant --json`` prints, secrets included."""
+        return {
+            "tenant": {
+                "id": str(self.tenant.pk),
+                "name": self.tenant.name,
+                "slug": self.tenant.slug,
+            },
+            "user": {
+                "id": str(self.owner.pk),
+                "email": self.owner.email,
+                "password": self.password,
+            },
+            "api_token": self.api_token,
+        }
+
+
+def _free_slug(name: str) -> str:
+    base = slugify(name)[:_MAX_SLUG].strip("-") or "tenant"
+    with platform_scope("slugs are unique over all tenants"):
+        taken = Tenant.objects.filter(slug=base).exists()
+    return f"{base}-{secrets.token_hex(3)}" if taken else base
+
+
+def _owner(email: str, may_exist: bool) -> tuple[User, str | None]:
+    address = User.objects.clean_email(email)
+    try:
+        validate_email(address)
+    except ValidationError as error:
+        raise Invalid.field("email", "Must be an e-mail address.") from error
+    user = User.objects.filter(email=address).first()
+    if user is not None:
+        if not may_exist:
+            raise Conflict("There is an account with this e-mail already.")
+        return user, None
+    password = secrets.token_urlsafe(18)
+    return User.objects.create_user(address, password), password
+
+
+@transaction.atomic
+def create_tenant(*, name: str, email: str, actor: str, owner_may_exist: bool = True) -> NewTenant:
+    """A tenant with its owner (random password) and an API token with ``admin`` and ``chat``."""
+    name = name.strip()
+    if not name or len(name) > 200:
+        raise Invalid.field("name", "Must have 1 to 200 characters.")
+    owner, password = _owner(email, owner_may_exist)
+    with platform_scope("a new tenant"):
+        tenant: Tenant = Tenant.objects.create(name=name, slug=_free_slug(name))
+    with tenant_scope(tenant.pk):
+        Membership.objects.create(
+            tenant=tenant, user=owner, role=Role.OWNER, accepted_at=timezone.now()
+        )
+        auth = system_context(tenant.pk, actor)
+        audit.record(auth, "tenant.create", tenant, detail={"name": name, "owner": owner.email})
+        token = _first_token(auth, owner.pk)
+    return NewTenant(tenant, owner, password, token.raw)
+
+
+def _first_token(auth: AuthContext, owner_id: UUID) -> NewToken:
+    made = create_api_token(auth, name="bootstrap", scopes=["admin", "chat"])
+    made.row.created_by_id = owner_id
+    made.row.save(update_fields=["created_by"])
+    return made
+
+
+@transaction.atomic
+def update_tenant(auth: AuthContext, tenant: Tenant, *, name: str) -> Tenant:
+    """Rename."""
+    tenant.name = name
+    tenant.save(update_fields=["name", "updated_at"])
+    audit.record(auth, "tenant.update", tenant, detail={"name": name})
+    return tenant
+
+
+def _on_embedding_field(error: Invalid) -> Invalid:
+    """The providers' field names as this resource calls them."""
+    fields = {f"embedding_{name}": texts for name, texts in (error.fields or {}).items()}
+    return Invalid(error.message, fields=fields)
+
+
+@transaction.atomic
+def set_embedding(
+    auth: AuthContext,
+    tenant: Tenant,
+    *,
+    model: str,
+    credentials: Credentials,
+    has_chunks: bool,
+) -> Tenant:
+    """Set the embedding model and its credentials; empty credentials clear them.
+
+    Raises ``Invalid`` for what the provider cannot take, ``Conflict`` for another model once there
+    are chunks: their vectors were made by the present one.
+    """
+    try:
+        validate_model(model, "embedding")
+        validate_credentials(model, credentials.values, "embedding")
+    except Invalid as error:
+        raise _on_embedding_field(error) from error
+    if model != tenant.embedding_model:
+        if has_chunks:
+            raise Conflict("The embedding model cannot change once there are chunks.")
+        tenant.embedding_model, tenant.index_dimensions = model, None
+    tenant.embedding_credentials = credentials
+    tenant.save(
+        update_fields=[
+            "embedding_model",
+            "index_dimensions",
+            "embedding_credentials",
+            "updated_at",
+        ]
+    )
+    detail = {"embedding_model": model, "credential_keys_set": len(credentials.values)}
+    audit.record(auth, "tenant.update", tenant, detail=detail)
+    return tenant
+
+
+@transaction.atomic
+def set_limits(
+    auth: AuthContext,
+    tenant: Tenant,
+    *,
+    documents: int | None,
+    size: int | None,
+    monthly_cost_usd: Decimal | None,
+) -> Tenant:
+    """The platform's limits of a tenant; None is no limit. ``size`` is in bytes."""
+    tenant.max_documents, tenant.max_bytes = documents, size
+    tenant.monthly_cost_limit_nano = (
+        None if monthly_cost_usd is None else int(monthly_cost_usd * 10**9)
+    )
+    tenant.save(
+        update_fields=["max_documents", "max_bytes", "monthly_cost_limit_nano", "updated_at"]
+    )
+    detail = {"documents": documents, "bytes": size, "monthly_cost_usd": str(monthly_cost_usd)}
+    audit.record(auth, "tenant.limits", tenant, detail=detail)
+    return tenant
+
+
+@transaction.atomic
+def suspend_tenant(auth: AuthContext, tenant: Tenant) -> None:
+    """Every credential of the tenant is refused from the next request on; sockets close."""
+    Tenant.objects.filter(pk=tenant.pk, suspended_at__isnull=True).update(
+        suspended_at=timezone.now()
+    )
+    tenant.refresh_from_db(fields=["suspended_at"])
+    audit.record(auth, "tenant.suspend", tenant)
+
+
+@transaction.atomic
+def resume_tenant(auth: AuthContext, tenant: Tenant) -> None:
+    """The tenant's credentials work again, except what was revoked."""
+    Tenant.objects.filter(pk=tenant.pk).update(suspended_at=None)
+    tenant.refresh_from_db(fields=["suspended_at"])
+    audit.record(auth, "tenant.resume", tenant)
