@@ -5,14 +5,16 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
-from minirag import health
+from minirag import health, pages
 
 urlpatterns = [
+    path("", pages.home, name="home"),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", health.metrics),
     path("admin/", admin.site.urls),
-    path("v1/", include("minirag.api.urls")),
+    path("console/", include("tenants.console.urls")),
+    path("chat/", include("chat.page_urls")),
     path("v1/", include("tenants.urls")),
     path("v1/", include("sources.urls")),
     path("v1/", include("bots.urls")),
@@ -20,6 +22,7 @@ urlpatterns = [
     path("v1/", include("chat.urls")),
     path("v1/", include("usage.urls")),
     path("widget/v1/", include("chat.widget_urls")),
+    path("v1/", include("minirag.api.urls")),
 ]
 
 handler400 = "minirag.api.errors.handler400"

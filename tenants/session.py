@@ -24,7 +24,7 @@ def memberships_of(user: User) -> list[Membership]:
             Membership.objects.filter(
                 user=user, accepted_at__isnull=False, tenant__suspended_at__isnull=True
             )
-            .select_related("tenant")
+            .select_related("tenant", "user")
             .order_by("tenant__name", "id")
         )
 

@@ -11,28 +11,12 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest, HttpResponseBase
 from django.template.response import TemplateResponse
 
-from tenants.context import ActorKind, AuthContext, role_scopes
-from tenants.models import Membership, Role, User
+from tenants.credentials import context_of
+from tenants.models import Membership, User
 from tenants.scope import platform_scope, tenant_scope
 from tenants.session import active_membership, memberships_of
 
 View = Callable[..., HttpResponseBase]
-
-
-def session_context(request: HttpRequest, membership: Membership) -> AuthContext:
-    """The acting credential of a signed-in person in one tenant."""
-    user = membership.user if isinstance(membership.user, User) else None
-    return AuthContext(
-        tenant_id=membership.tenant_id,
-        kind=ActorKind.USER,
-        actor_id=str(membership.user_id),
-        actor=user.email if user else "",
-        scopes=role_scopes(membership.role),
-        role=Role(membership.role),
-        user_id=membership.user_id,
-        ip=getattr(request, "client_ip", None),
-        request_id=getattr(request, "request_id", ""),
-    )
 
 
 class ScopedSite(admin.AdminSite):
@@ -75,7 +59,11 @@ class ConsoleSite(ScopedSite):
         membership = self.membership(request)
         if membership is None:
             raise PermissionError("The console was entered without a membership.")
-        request.minirag_auth = session_context(request, membership)  # type: ignore[attr-defined]
+        request.minirag_auth = context_of(  # type: ignore[attr-defined]
+            membership,
+            ip=getattr(request, "client_ip", None),
+            request_id=getattr(request, "request_id", ""),
+        )
         return tenant_scope(membership.tenant_id)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
