@@ -14,6 +14,7 @@ from minirag.errors import ProviderMisconfigured
 from minirag.protocols import Embedder, VectorStore
 from minirag.types import VectorSpace
 from tenants.models import Tenant
+from tenants.selectors import vector_space
 
 # Raised when the splitter changes what it makes of the same text.
 _CHUNKER = 1
@@ -61,10 +62,7 @@ def open_index(run: JobRun) -> Index:
 
 def known_space(tenant_id: UUID) -> VectorSpace | None:
     """The space of a tenant that has one; no provider is asked."""
-    tenant = Tenant.objects.get(pk=tenant_id)
-    if tenant.index_dimensions is None:
-        return None
-    return VectorSpace(tenant.embedding_model, tenant.index_dimensions, tenant.index_version)
+    return vector_space(Tenant.objects.get(pk=tenant_id))
 
 
 def check_dimensions(index: Index, found: int) -> None:

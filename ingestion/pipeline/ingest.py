@@ -71,10 +71,10 @@ def ingest_source(run: JobRun) -> Outcome:
         raise Cancelled
     work = _Work(run, source, open_index(run), Progress(run))
     for item in list_items(source):
-        _take(work, item)
         if work.full:
             _close_window(work)
             _make_room(work)
+        _take(work, item)
     _close_window(work)
     if not work.tally.bad:
         prune(run, source, work.tally.keys)

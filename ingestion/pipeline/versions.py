@@ -10,11 +10,11 @@ from django.db import transaction
 
 from ingestion.clock import database_now
 from ingestion.leases import JobRun
-from ingestion.pipeline.index import Index
+from ingestion.pipeline.index import Index, known_space
 from ingestion.pipeline.plans import DocumentPlan, Facts
 from ingestion.pipeline.progress import Progress
 from ingestion.pipeline.vectors import Todo, embed_and_store
-from minirag.errors import RetrievalUnavailable
+from minirag.errors import RetrievalUnavailable, Unavailable
 from minirag.types import PointSelector, Stage
 from sources.models import Chunk, Document, DocumentStatus
 from sources.uploads import discard_on_commit
@@ -71,6 +71,7 @@ def flip(run: JobRun, index: Index, plan: DocumentPlan) -> None:
     """
     with transaction.atomic():
         run.fence()
+        _same_space(index)
         document = Document.objects.select_for_update().filter(pk=plan.document_id).first()
         if document is None or not _still_wanted(document, plan):
             return
@@ -86,6 +87,12 @@ def flip(run: JobRun, index: Index, plan: DocumentPlan) -> None:
             update_fields=_REWRITTEN,
         )
         _write_document(document, index, plan)
+
+
+def _same_space(index: Index) -> None:
+    """Vectors of a model that was exchanged meanwhile must not go live."""
+    if known_space(index.tenant_id) != index.space:
+        raise Unavailable("The embedding model was changed meanwhile.")
 
 
 def _still_wanted(document: Document, plan: DocumentPlan) -> bool:

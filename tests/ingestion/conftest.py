@@ -1,21 +1,24 @@
-"""Ingestion on real parts: the embedded store in a fresh folder, the real parser child, fake vectors."""
+"""Ingestion on real parts: embedded store in a fresh folder, real parser child, fake vectors."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, Literal
 from uuid import UUID
 
 import pytest
 from django.core.files.base import ContentFile
 from django.db import connections
 
-from ingestion.models import IngestJob, JobState
+from ingestion.models import IngestJob
+from ingestion.services import schedule_ingest
 from ingestion.tasks import work_once
 from minirag import wiring
+from minirag.errors import RetrievalUnavailable
 from minirag.providers.fakes import FakeEmbedder
-from minirag.types import Point, PointSelector, VectorSpace
+from minirag.types import Embeddings, Point, PointSelector, VectorSpace
 from minirag.vectorstores.edge import EdgeStore
 from sources.models import Chunk, Document, Source, SourceType
 from sources.services import add_upload
@@ -37,38 +40,40 @@ class Embedder(FakeEmbedder):
     def texts(self) -> list[str]:
         return [text for call in self.calls for text in call.texts]
 
-    def embed(self, texts, *, purpose):  # type: ignore[no-untyped-def]
+    def embed(self, texts: Sequence[str], *, purpose: Literal["document", "query"]) -> Embeddings:
         self.entered.set()
         assert self.gate.wait(30)
         return super().embed(texts, purpose=purpose)
 
 
 class Store(EdgeStore):
-    """The embedded engine, which can be out of order."""
+    """The embedded engine, which can be out of order, or slow."""
 
     down = False
 
-    def _check(self) -> None:
-        if self.down:
-            raise wiring_error()
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.entered = threading.Event()
+        self.gate = threading.Event()
+        self.gate.set()
 
-    def upsert(self, space, tenant_id, points):  # type: ignore[no-untyped-def]
+    def _check(self) -> None:
+        self.entered.set()
+        assert self.gate.wait(30)
+        if self.down:
+            raise RetrievalUnavailable
+
+    def upsert(self, space: VectorSpace, tenant_id: UUID, points: Sequence[Point]) -> None:
         self._check()
         super().upsert(space, tenant_id, points)
 
-    def delete(self, space, tenant_id, selector):  # type: ignore[no-untyped-def]
+    def delete(self, space: VectorSpace, tenant_id: UUID, selector: PointSelector) -> None:
         self._check()
         super().delete(space, tenant_id, selector)
 
 
-def wiring_error() -> Exception:
-    from minirag.errors import RetrievalUnavailable  # noqa: PLC0415
-
-    return RetrievalUnavailable()
-
-
 @pytest.fixture
-def quick(settings: pytest.FixtureRequest) -> None:
+def quick(settings: Any) -> None:
     """Short leases and beats, so that tests need not wait."""
     for name, value in {
         "MINIRAG_JOB_LEASE_SECONDS": 2.0,
@@ -132,8 +137,6 @@ class Plant:
                 add_upload(self.auth, source, ContentFile(data, name=f"{stem}.{suffix}"))
 
     def schedule(self, source: Source) -> IngestJob:
-        from ingestion.services import schedule_ingest  # noqa: PLC0415
-
         with tenant_scope(self.tenant.pk):
             return schedule_ingest(self.auth, source)
 
@@ -199,6 +202,3 @@ def beside(work: Callable[[], object]) -> threading.Thread:
     thread = threading.Thread(target=body, daemon=True)
     thread.start()
     return thread
-
-
-__all__ = ["JobState", "Plant", "Point", "beside", "run_due"]

@@ -14,7 +14,8 @@ from minirag.types import Heading, PageSpan, ParsedDocument, TextChunk
 
 WORDS = st.sampled_from(
     ["a", "the", "Wartung", "naïve", "3.5", "U.S.", "done.", "Really?", "你好。", "世界，很大",
-     "👩‍👩‍👧‍👦", "🇩🇪🇫🇷", "e\u0301", "สวัสดี", "\n", "\n\n", "antidisestablishmentarianism", "x" * 60, "|", "# "]
+     "👩‍👩‍👧‍👦", "🇩🇪🇫🇷", "e\u0301", "สวัสดี", "\n", "\n\n",
+     "antidisestablishmentarianism", "x" * 60, "|", "# "]
 )  # fmt: skip
 TEXTS = st.one_of(
     st.text(max_size=300), st.lists(WORDS, max_size=400).map(" ".join), st.lists(WORDS).map("".join)

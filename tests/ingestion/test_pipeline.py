@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ingestion.models import JobState
 from minirag.errors import ProviderMisconfigured, ProviderRejected, ProviderUnavailable
-from sources.models import DocumentStatus, SourceStatus
+from sources.models import Document, DocumentStatus, Source, SourceStatus
+from tenants.scope import platform_scope
 from tests.ingestion.conftest import Plant, run_due
 
 BOOK = "\n\n".join(
@@ -53,7 +56,8 @@ def test_a_changed_paragraph_embeds_only_itself(plant: Plant) -> None:
     assert len(plant.embedder.texts) == len(after.keys() - before.keys())
     plant.check(source)
     document = plant.documents(source)["a.md"]
-    assert document.generation == 2 and document.text.startswith("Preface") and not document.pending_upload
+    assert document.generation == 2 and document.text.startswith("Preface")
+    assert document.upload and not document.pending_upload
 
 
 def test_a_poison_document_of_many_fails_alone(plant: Plant) -> None:
@@ -99,10 +103,6 @@ def test_a_bad_new_version_leaves_the_old_one_answering(plant: Plant) -> None:
 def test_what_left_the_source_is_pruned(plant: Plant) -> None:
     source = plant.text("First text.")
     plant.ingest(source)
-    plant.tenant  # noqa: B018
-    from sources.models import Document, Source  # noqa: PLC0415
-    from tenants.scope import platform_scope  # noqa: PLC0415
-
     with platform_scope("tests"):
         Document.objects.filter(source_id=source.pk).update(key="renamed upstream")
     plant.ingest(source)
@@ -126,7 +126,10 @@ def test_the_same_paragraph_many_times_is_as_many_chunks(plant: Plant) -> None:
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(ProviderMisconfigured(), "provider_misconfigured"), (ProviderRejected(), "provider_rejected")],
+    [
+        (ProviderMisconfigured(), "provider_misconfigured"),
+        (ProviderRejected(), "provider_rejected"),
+    ],
 )
 def test_a_provider_that_refuses_ends_in_its_code(
     plant: Plant, error: Exception, code: str
@@ -153,7 +156,7 @@ def test_a_provider_that_is_away_is_asked_again(plant: Plant) -> None:
     assert waiting.state == JobState.SUCCEEDED and waiting.attempts == 2
 
 
-def test_retry_after_is_honoured_without_failing(plant: Plant, settings) -> None:
+def test_retry_after_is_honoured_without_failing(plant: Plant, settings: Any) -> None:
     settings.MINIRAG_JOB_BACKOFF_SECONDS = 100
     source = plant.text("Some text.")
     plant.embedder.fail_next(ProviderUnavailable(retry_after=20))
@@ -165,7 +168,7 @@ def test_retry_after_is_honoured_without_failing(plant: Plant, settings) -> None
     assert plant.source(source).status == SourceStatus.QUEUED
 
 
-def test_a_provider_that_stays_away_fails_the_job(plant: Plant, settings) -> None:
+def test_a_provider_that_stays_away_fails_the_job(plant: Plant, settings: Any) -> None:
     settings.MINIRAG_JOB_ATTEMPTS = 3
     settings.MINIRAG_JOB_BACKOFF_SECONDS = 0.001
     source = plant.text("Some text.")
@@ -180,7 +183,7 @@ def test_a_provider_that_stays_away_fails_the_job(plant: Plant, settings) -> Non
     assert plant.points(source) == set()
 
 
-def test_a_broken_attempt_goes_on_behind_the_last_batch(plant: Plant, settings) -> None:
+def test_a_broken_attempt_goes_on_behind_the_last_batch(plant: Plant, settings: Any) -> None:
     """INCIDENTS 89: random point ids per retry orphan the last try."""
     settings.MINIRAG_EMBED_PARALLEL = 1
     plant.embedder.batch_limit = 4
@@ -188,12 +191,12 @@ def test_a_broken_attempt_goes_on_behind_the_last_batch(plant: Plant, settings) 
     plant.embedder.calls.clear()
     original = plant.embedder.embed
 
-    def third_fails(texts, *, purpose):
+    def third_fails(texts: Any, *, purpose: Any) -> Any:
         if len(plant.embedder.calls) == 2:
             plant.embedder.fail_next(ProviderUnavailable())
         return original(texts, purpose=purpose)
 
-    plant.embedder.embed = third_fails
+    plant.embedder.embed = third_fails  # type: ignore[method-assign]
     job = plant.schedule(source)
     while plant.job(job).state in (JobState.QUEUED, JobState.RUNNING):
         run_due()
