@@ -8,11 +8,38 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import Settings
 
+from minirag.errors import (
+    MiniRAGError,
+    ProviderMisconfigured,
+    ProviderRejected,
+    ProviderUnavailable,
+)
 from minirag.types import ChatRequest, ChatTurn, Credentials, Passage
 from tests.doubles.openai_server import OpenAIDouble
 
 KEY = "sk-CANARY-7f3a9b"
 QUESTION = "How long is the warranty of the Aurora kettle?"
+REFUSALS: dict[str, type[MiniRAGError]] = {
+    "400": ProviderRejected,
+    "401": ProviderMisconfigured,
+    "402": ProviderRejected,
+    "403": ProviderMisconfigured,
+    "404": ProviderRejected,
+    "408": ProviderUnavailable,
+    "413": ProviderRejected,
+    "422": ProviderRejected,
+    "429": ProviderUnavailable,
+    "500": ProviderUnavailable,
+    "502": ProviderUnavailable,
+    "503": ProviderUnavailable,
+    "529": ProviderUnavailable,
+    "redirect": ProviderMisconfigured,
+    "html": ProviderUnavailable,
+    "hang-headers": ProviderUnavailable,
+    "reset-headers": ProviderUnavailable,
+    "nothing": ProviderUnavailable,
+    "garbage": ProviderUnavailable,
+}
 LEAVES = "The Aurora kettle has a warranty of three years. It boils a litre in two minutes."
 
 
@@ -48,3 +75,16 @@ def chat_request(question: str = QUESTION, **more: object) -> ChatRequest:
     found = passage()
     turns = (ChatTurn("system", f"Answer from:\n[1] {found.text}"), ChatTurn("user", question))
     return ChatRequest(turns, question, (found,), **more)  # type: ignore[arg-type]
+
+
+def assert_clean(
+    double: OpenAIDouble, error: MiniRAGError, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No socket left open, no canary and no path in what anybody may read."""
+    assert double.idle.wait(3)
+    for text in (error.message, str(error), repr(error), caplog.text):
+        assert "CANARY" not in text
+        assert "/srv/keys" not in text
+        assert "127.0.0.1" not in text
+    assert error.__cause__ is None
+    assert error.__context__ is None, "a vendor's exception would travel along"

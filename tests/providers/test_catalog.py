@@ -17,6 +17,11 @@ from minirag.providers.catalog import PROVIDERS, Kind
 from minirag.types import Credentials
 
 
+@pytest.fixture(autouse=True)
+def _fakes_on(settings: Settings) -> None:
+    settings.MINIRAG_FAKES = True
+
+
 def field_of(error: MiniRAGError) -> str:
     assert error.fields is not None
     return next(iter(error.fields))

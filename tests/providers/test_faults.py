@@ -19,33 +19,19 @@ from minirag.errors import (
 from minirag.providers.litellm_adapter import LiteLLMChatModel, LiteLLMEmbedder
 from minirag.types import Credentials, Delta, Finish
 from tests.doubles.openai_server import OpenAIDouble
-from tests.provider_fixtures import KEY, QUESTION, chat_request, credentials
+from tests.provider_fixtures import (
+    KEY,
+    QUESTION,
+    REFUSALS,
+    assert_clean,
+    chat_request,
+    credentials,
+)
 
 pytest_plugins = ["tests.provider_fixtures"]
 pytestmark = pytest.mark.usefixtures("provider_limits")
 
 WHOLE = f"You asked: {QUESTION} "
-REFUSALS: dict[str, type[MiniRAGError]] = {
-    "400": ProviderRejected,
-    "401": ProviderMisconfigured,
-    "402": ProviderRejected,
-    "403": ProviderMisconfigured,
-    "404": ProviderRejected,
-    "408": ProviderUnavailable,
-    "413": ProviderRejected,
-    "422": ProviderRejected,
-    "429": ProviderUnavailable,
-    "500": ProviderUnavailable,
-    "502": ProviderUnavailable,
-    "503": ProviderUnavailable,
-    "529": ProviderUnavailable,
-    "redirect": ProviderMisconfigured,
-    "html": ProviderUnavailable,
-    "hang-headers": ProviderUnavailable,
-    "reset-headers": ProviderUnavailable,
-    "nothing": ProviderUnavailable,
-    "garbage": ProviderUnavailable,
-}
 BREAKS = (
     "eof-0",
     "eof-1",
@@ -76,19 +62,6 @@ async def play(
             return text, item
         text += item.text
     raise AssertionError("the stream ended without a Finish")
-
-
-def assert_clean(
-    double: OpenAIDouble, error: MiniRAGError, caplog: pytest.LogCaptureFixture
-) -> None:
-    """No socket left open, no canary and no path in what anybody may read."""
-    assert double.idle.wait(3)
-    for text in (error.message, str(error), repr(error), caplog.text):
-        assert "CANARY" not in text
-        assert "/srv/keys" not in text
-        assert "127.0.0.1" not in text
-    assert error.__cause__ is None
-    assert error.__context__ is None, "a vendor's exception would travel along"
 
 
 @pytest.mark.parametrize("fault", REFUSALS)
@@ -253,33 +226,6 @@ async def test_nobody_listens() -> None:
     given = Credentials({"api_key": KEY, "api_base": "http://127.0.0.1:9/v1"})
     with pytest.raises(ProviderUnavailable):
         await anext(aiter(LiteLLMChatModel("openai/x", given).stream(chat_request())))
-
-
-@pytest.mark.parametrize("model", ["openai/x", "voyage/x"])
-@pytest.mark.parametrize("fault", [*REFUSALS, "half-json", "short", "zeros", "ragged", "nan"])
-def test_a_failed_embedding(
-    model: str, fault: str, openai_double: OpenAIDouble, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO)
-    before = len(openai_double.history)
-    name = f"{model.partition('/')[0]}/fault-{fault}"
-    embedder = LiteLLMEmbedder(name, credentials(openai_double))
-    with pytest.raises(MiniRAGError) as caught:
-        embedder.embed(["one", "two"], purpose="document")
-    assert type(caught.value) is REFUSALS.get(fault, ProviderUnavailable)
-    assert len(openai_double.history) - before == 1
-    assert_clean(openai_double, caught.value, caplog)
-
-
-def test_embeddings_in_another_order_or_without_usage(openai_double: OpenAIDouble) -> None:
-    given = credentials(openai_double)
-    texts = ["one", "two two", "three"]
-    straight = LiteLLMEmbedder("openai/double", given).embed(texts, purpose="document")
-    turned = LiteLLMEmbedder("openai/fault-reversed", given).embed(texts, purpose="document")
-    assert (straight.vectors == turned.vectors).all()
-    uncounted = LiteLLMEmbedder("openai/fault-no-usage", given).embed(texts, purpose="document")
-    assert uncounted.usage.estimated
-    assert uncounted.usage.input_tokens == 4
 
 
 @pytest.mark.parametrize(
