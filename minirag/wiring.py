@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from collections.abc import Callable
 
 from django.conf import settings
 
@@ -71,8 +70,6 @@ def embedder(model: str, credentials: Credentials) -> Embedder:
     return build_embedder(model, credentials)
 
 
-def chat_model(
-    model: str, credentials: Credentials, query_embedder: Callable[[], Embedder]
-) -> ChatModel:
-    """The chat model behind a bot's model string. Quoting models score with ``query_embedder``."""
-    return build_chat_model(model, credentials, query_embedder)
+def chat_model(model: str, credentials: Credentials) -> ChatModel:
+    """The chat model behind a bot's model string. Quoting models score with the local embedder."""
+    return build_chat_model(model, credentials)
