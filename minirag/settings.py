@@ -125,7 +125,8 @@ if _database["ENGINE"].endswith("sqlite3"):
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
     }
     # Tests use a real file: threads on a shared in-memory database meet locks that no timeout heals.
-    _database["TEST"] = {"NAME": str(MINIRAG_DATA_DIR / "test.sqlite3")}
+    # One per run, so that two runs at once do not meet in it.
+    _database["TEST"] = {"NAME": str(MINIRAG_DATA_DIR / f"test-{os.getpid()}.sqlite3")}
 else:
     # Connections go back to the pool after each piece of database work, not after each request.
     _database["CONN_MAX_AGE"] = 0
