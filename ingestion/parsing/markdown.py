@@ -13,6 +13,8 @@ _NO_SETEXT = re.compile(r"^(?: {4}|\t| {0,3}(?:[-*+>|#]|\d{1,9}[.)][ \t]))")
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.{0,20000}?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _FRONT_TITLE = re.compile(r"""^title:[ \t]*["']?(.+?)["']?[ \t]*$""", re.MULTILINE)
 _LINK = re.compile(r"!?\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])")
+# Longer lines are no headings, and would only give the patterns something to chew on.
+_MAX_HEADING = 1_000
 _MARKS = re.compile(
     r"`+|\*{1,3}|~~|(?<!\w)_{1,3}|_{1,3}(?!\w)|<[^>]{0,200}>|[ \t]*\{[#.:][^}]*\}\s*$"
 )
@@ -61,6 +63,9 @@ def add_markdown(builder: DocumentBuilder, text: str) -> None:
 
 
 def _plain_line(builder: DocumentBuilder, before: str, line: str, after: str) -> None:
+    if len(line) > _MAX_HEADING:
+        builder.line(line)
+        return
     atx = _ATX.match(line)
     if atx:
         builder.heading(line, len(atx[1]), plain_title(atx[2] or ""))

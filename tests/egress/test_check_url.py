@@ -108,8 +108,8 @@ internal = st.one_of(
 )
 
 
-@settings(max_examples=600, deadline=None)
-@given(
+spellings = st.builds(
+    lambda number, form, scheme, port, user, rest: f"{scheme}://{user}{form(number)}{port}{rest}",
     internal,
     st.sampled_from(FORMS),
     st.sampled_from(["http", "https", "HTTP", "hTTps"]),
@@ -117,12 +117,24 @@ internal = st.one_of(
     st.sampled_from(["", "user@", "user:pass@", "example.com@"]),
     st.sampled_from(["/", "", "?q=1", "#x", "/..//a"]),
 )
-def test_no_spelling_of_an_internal_address_passes(
-    number: int, form: Callable[[int], str], scheme: str, port: str, user: str, rest: str
-) -> None:
-    url = f"{scheme}://{user}{form(number)}{port}{rest}"
+
+
+def _is_refused(url: str) -> None:
     with pytest.raises((AddressRefused, Invalid)):
         check_url(url, "source")
+
+
+@settings(max_examples=600, deadline=None)
+@given(spellings)
+def test_no_spelling_of_an_internal_address_passes(url: str) -> None:
+    _is_refused(url)
+
+
+@pytest.mark.long
+@settings(max_examples=20_000, deadline=None)
+@given(spellings)
+def test_no_spelling_of_an_internal_address_passes_at_length(url: str) -> None:
+    _is_refused(url)
 
 
 @settings(max_examples=300, deadline=None)

@@ -60,6 +60,11 @@ def test_markdown_headings_are_found_beside_code() -> None:
     assert "# comment" in built.text and "# indented code" in built.text
 
 
+@pytest.mark.parametrize("line", ["# " + "[" * 200_000, "# a" + " " * 200_000 + "b", "`" * 200_000])
+def test_a_hostile_line_is_no_heading_and_takes_no_time(line: str) -> None:
+    assert parse(f"# Title\n\n{line}\n".encode(), "a.md").title == "Title"
+
+
 def test_the_title_of_markdown_is_its_first_h1() -> None:
     assert parse(b"## Before\n\n# Title\n\n# Other", "a.md").title == "Title"
 
