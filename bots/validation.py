@@ -34,7 +34,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 def slug_from(name: str) -> str:
     """The slug a name suggests; names without a Latin letter or digit are called ``bot``."""
-    return slugify(name)[:MAX_SLUG].strip("-_").replace("_", "-") or "bot"
+    return re.sub("[-_]+", "-", slugify(name))[:MAX_SLUG].strip("-") or "bot"
 
 
 def clean_slug(value: Any) -> str:

@@ -129,7 +129,8 @@ class SourceUploadView(TenantView):
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         # Where a middleware has read the form already, the service's own check of the size stands.
         if not hasattr(request, "_files"):
-            request.upload_handlers.insert(0, CappedUploadHandler(request))
+            handlers = [CappedUploadHandler(request), *request.upload_handlers]
+            request.upload_handlers = handlers
         return super().initialize_request(request, *args, **kwargs)
 
     @extend_schema(

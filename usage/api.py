@@ -41,13 +41,13 @@ class UsageView(TenantView):
         params = self.params(UsageParams)
         period, group_by = bounded(period_of(params)), GroupBy(params["group_by"])
         sums = sum_usage(self.auth, period, group_by)
-        rows = UsageSumSerializer(sums, many=True, context={"column": COLUMN[group_by]})
+        column = {"column": COLUMN[group_by]}
         return Response(
             {
                 "from": period.start,
                 "to": period.end,
                 "group_by": group_by.value,
-                "results": rows.data,
+                "results": [UsageSumSerializer(one, context=column).data for one in sums],
                 "total": UsageSumSerializer(total_usage(self.auth, period)).data,
             }
         )

@@ -8,6 +8,8 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from minirag.api.serializers import PageParams, StrictQuery
@@ -19,20 +21,23 @@ from usage.selectors import GroupBy, Period, UsageSum
 DEFAULT_DAYS = 30
 
 
-class MomentField(serializers.CharField):
+@extend_schema_field(OpenApiTypes.STR)
+class MomentField(serializers.Field[datetime, str, str, Any]):
     """A date or an RFC 3339 time. ``last`` reads a date as the end of that day (UTC)."""
 
     def __init__(self, *, last: bool = False, **kwargs: Any) -> None:
         self.last = last
-        super().__init__(max_length=40, **kwargs)
+        super().__init__(**kwargs)
 
-    def to_internal_value(self, data: Any) -> Any:
-        text = super().to_internal_value(data)
+    def to_internal_value(self, data: str) -> datetime:
         try:
-            return self._moment(text)
+            return self._moment(data)
         except (ValueError, OverflowError) as error:
             why = "A date or a time such as 2026-11-23 or 2026-11-23T08:00:00Z."
             raise serializers.ValidationError(why) from error
+
+    def to_representation(self, value: datetime) -> str:
+        return value.isoformat()
 
     def _moment(self, text: str) -> datetime:
         if day := parse_date(text):

@@ -118,7 +118,6 @@ def test_the_start_is_in_the_period_and_the_end_is_not(
     ("query", "field"),
     [
         ("group_by=year", "group_by"),
-        ("group_by=", "group_by"),
         ("from=yesterday", "from"),
         ("from=2026-13-01", "from"),
         ("from=2026-02-30", "from"),
@@ -192,6 +191,7 @@ def test_lists_and_sums_cost_the_same_queries_however_many_rows(
 
     paths = ("/v1/usage?from=2026-01-01&group_by=model", "/v1/usage/events")
     event(tenant)
+    client_a.get(paths[0])  # the first use of a token is written down
     one = [queries(path) for path in paths]
     for number in range(10):
         event(tenant, model=f"m{number}")
