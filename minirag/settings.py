@@ -42,7 +42,9 @@ def _secret(name: str, *, least: int) -> str:
     if not value:
         raise ImproperlyConfigured(f"{name} is missing. See docs/settings.md.")
     if len(value) < least or len(set(value)) < 8 or "insecure" in value or "change" in value:
-        raise ImproperlyConfigured(f"{name} is too short or a known default: {least}+ random characters.")
+        raise ImproperlyConfigured(
+            f"{name} is too short or a known default: {least}+ random characters."
+        )
     return value
 
 
@@ -212,7 +214,10 @@ MINIRAG_METRICS_TOKEN = env.str("MINIRAG_METRICS_TOKEN", default="")
 # --- API ---------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.authentication.BearerAuthentication", "tenants.authentication.TenantSessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "tenants.authentication.BearerAuthentication",
+        "tenants.authentication.TenantSessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["tenants.permissions.ScopePermission"],
     "DEFAULT_RENDERER_CLASSES": [
         "rest_framework.renderers.JSONRenderer",
@@ -356,15 +361,17 @@ MINIRAG_PARSE_SECONDS = env.int("MINIRAG_PARSE_SECONDS", default=120)
 # The child's whole answer: text with its structure, as JSON.
 MINIRAG_PARSE_OUTPUT_BYTES = env.int("MINIRAG_PARSE_OUTPUT_BYTES", default=64 * 1024 * 1024)
 # What a zip container (DOCX) may unfold to, and its number of entries.
-MINIRAG_PARSE_INFLATED_BYTES = env.int(
-    "MINIRAG_PARSE_INFLATED_BYTES", default=256 * 1024 * 1024
-)
+MINIRAG_PARSE_INFLATED_BYTES = env.int("MINIRAG_PARSE_INFLATED_BYTES", default=256 * 1024 * 1024)
 MINIRAG_PARSE_ENTRIES = env.int("MINIRAG_PARSE_ENTRIES", default=10_000)
 
 # --- files -------------------------------------------------------------------------------------
 
 STATIC_URL = "/static/"
-STATIC_ROOT = Path(env.str("MINIRAG_STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
+_static_root = env.str(
+    "MINIRAG_STATIC_ROOT", default="" if DEVELOPMENT else str(BASE_DIR / "staticfiles")
+)
+# None: served straight from the tree, nothing to collect.
+STATIC_ROOT = Path(_static_root) if _static_root else None
 STATICFILES_DIRS = [BASE_DIR / "templates" / "static"]
 WHITENOISE_USE_FINDERS = DEVELOPMENT
 WHITENOISE_AUTOREFRESH = False
@@ -409,6 +416,9 @@ LOGGING = {
     "loggers": {
         "django.request": {"level": "ERROR"},
         "httpx": {"level": "WARNING"},
+        # A line per wake-up says nothing; what a job did stands in its row.
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
         "LiteLLM": {"level": "ERROR"},
     },
 }
