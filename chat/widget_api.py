@@ -32,6 +32,8 @@ _SESSIONS_PER_ADDRESS = 5
 class WidgetSessionView(APIView):
     """Gives a visitor a token for one bot."""
 
+    # Its credential is the page's Origin.
+    public = True
     authentication_classes: list[Any] = []
     permission_classes: list[Any] = []
     parser_classes = [StrictJSONParser]

@@ -52,8 +52,9 @@ def view_problems(view: type[TenantView], converters: dict[str, Any]) -> Iterato
     for method in _METHODS:
         if hasattr(view, method) and not isinstance(view.scopes.get(method.upper()), TokenScope):
             yield Error(f"{name} names no scope for {method.upper()}.", id="minirag.E101")
+    known = set(view.path_objects) | view.path_values
     for kwarg, converter in converters.items():
-        if not isinstance(converter, IntConverter) and kwarg not in view.path_objects:
+        if not isinstance(converter, IntConverter) and kwarg not in known:
             yield Error(f"{name} names no resolver for {kwarg}.", id="minirag.E102")
     for kwarg in set(view.path_objects) - set(converters):
         yield Error(f"{name} resolves {kwarg}, which is not in its path.", id="minirag.E102")

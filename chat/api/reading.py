@@ -84,6 +84,7 @@ class MessageView(OwnChatsView):
 class CitationView(WidgetView):
     scopes = {"GET": TokenScope.CHAT}
     path_objects = {"message_id": access_message}
+    path_values = frozenset({"marker"})
 
     def may_use(self, method: str) -> bool:
         """Who may chat sees what stands behind its answers; who may read, behind all."""

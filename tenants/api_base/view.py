@@ -63,6 +63,8 @@ class TenantView(ReadingView):
 
     scopes: ClassVar[Mapping[str, TokenScope]] = {}
     path_objects: ClassVar[Mapping[str, Callable[[AuthContext, UUID], Any]]] = {}
+    # Path parts that name no object, only a place inside one (the number of a citation).
+    path_values: ClassVar[frozenset[str]] = frozenset()
     rate: ClassVar[str] = "api"
     # POSTs that create or cost honour Idempotency-Key.
     idempotent: ClassVar[bool] = False
