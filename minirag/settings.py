@@ -124,9 +124,11 @@ if _database["ENGINE"].endswith("sqlite3"):
     _database["OPTIONS"] = {
         "timeout": 20,
         "transaction_mode": "IMMEDIATE",
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+        "init_command": (
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
+        ),
     }
-    # Tests use a real file: threads on a shared in-memory database meet locks that no timeout heals.
+    # Tests use a real file: threads sharing one in memory meet locks that no timeout heals.
     # One per run, so that two runs at once do not meet in it.
     _database["TEST"] = {"NAME": str(MINIRAG_DATA_DIR / f"test-{os.getpid()}.sqlite3")}
 else:
@@ -261,6 +263,9 @@ MINIRAG_IDEMPOTENCY_HOURS = env.int("MINIRAG_IDEMPOTENCY_HOURS", default=24)
 MINIRAG_INVITATION_HOURS = env.int("MINIRAG_INVITATION_HOURS", default=168)
 MINIRAG_MAX_UPLOAD_BYTES = env.int("MINIRAG_MAX_UPLOAD_BYTES", default=100 * 1024 * 1024)
 MINIRAG_MAX_FRAME_BYTES = env.int("MINIRAG_MAX_FRAME_BYTES", default=256 * 1024)
+# Content of a text source, in characters; sources of one bot.
+MINIRAG_MAX_TEXT_CHARS = env.int("MINIRAG_MAX_TEXT_CHARS", default=5_000_000)
+MINIRAG_MAX_BOT_SOURCES = env.int("MINIRAG_MAX_BOT_SOURCES", default=500)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MINIRAG_MAX_BODY_BYTES
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FILES = 100

@@ -11,7 +11,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):
-    """WhiteNoise, async-capable: its own is sync only and would send each stream through a thread."""
+    """WhiteNoise, async-capable: its own would send every stream through a thread."""
 
     sync_capable = True
     async_capable = True

@@ -1,4 +1,4 @@
-"""Frozen values that the stages and seams hand each other. No behaviour beyond small derivations."""
+"""Frozen values that the stages and seams hand each other, without behaviour."""
 
 from __future__ import annotations
 

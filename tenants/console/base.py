@@ -197,7 +197,7 @@ class DomainAdmin(_ModelAdmin):
         if count:
             self.message_user(request, f"{done}: {count}.", messages.SUCCESS)
 
-    # --- history is the audit record ---------------------------------------------------------------
+    # --- history is the audit record -----------------------------------------------------------
 
     def log_addition(self, *args: Any, **kwargs: Any) -> Any:
         """Nothing: Django's own log knows no tenants; services write AuditEvent rows."""

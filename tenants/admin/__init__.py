@@ -1,0 +1,11 @@
+"""Tenants, people, tokens and the audit record, as operators see them."""
+
+from django.contrib import admin
+from django.contrib.auth.models import Group
+
+from tenants.admin import people, records, tenancy, tokens
+
+# Rights hang on roles, not on Django's groups.
+admin.site.unregister(Group)
+
+__all__ = ["people", "records", "tenancy", "tokens"]

@@ -1,0 +1,98 @@
+"""Members of a tenant, and (for the platform) people as such."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+
+from tenants.admin.shown_once import ShownOnce
+from tenants.console import DomainAdmin, DomainForm, register
+from tenants.context import ActorKind, AuthContext
+from tenants.models import AuditEvent, Membership, TokenScope, User
+from tenants.services.invitations import invite
+from tenants.services.members import change_role, remove_member
+
+
+class MembershipForm(DomainForm):
+    email = forms.EmailField(required=False)
+
+    class Meta:
+        model = Membership
+        fields = ("role",)
+
+
+@register(Membership)
+class MembershipAdmin(DomainAdmin, ShownOnce):
+    form = MembershipForm
+    add_scope = change_scope = delete_scope = TokenScope.ADMIN
+    list_display = ("user", "role", "accepted_at", "created_at")
+    list_filter = ("role",)
+    list_select_related = ("user",)
+    search_fields = ("user__email",)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ["user", "role", "accepted_at"] if obj else ["email", "role"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("user", "accepted_at") if obj else ()
+
+    def create(self, auth: AuthContext, form: Any) -> models.Model:
+        made = invite(auth, email=form.cleaned_data["email"], role=form.cleaned_data["role"])
+        made.membership.minirag_link = made.link
+        return made.membership
+
+    def change(self, auth: AuthContext, row: Any, form: DomainForm) -> models.Model:
+        return change_role(auth, row, form.cleaned_data["role"])
+
+    def remove(self, auth: AuthContext, row: Any) -> None:
+        remove_member(auth, row)
+
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        words = f"For {obj.user.email}. It works once, and is not shown again."
+        return self.show_once(request, "Hand over this link", obj.minirag_link, words)
+
+
+class UserForm(DomainForm):
+    class Meta:
+        model = User
+        fields = ("name", "is_active", "is_staff", "is_superuser")
+
+
+@admin.register(User)
+class UserAdmin(DomainAdmin):
+    """People, for platform operators only: a user belongs to no single tenant."""
+
+    form = UserForm
+    change_scope = TokenScope.ADMIN
+    list_display = ("email", "name", "is_active", "is_staff", "last_login", "created_at")
+    search_fields = ("email", "name")
+    fields = ("email", "name", "is_active", "is_staff", "is_superuser", "last_login", "created_at")
+    readonly_fields = ("email", "last_login", "created_at")
+
+    def _apply(self, request: HttpRequest, row: Any, form: DomainForm) -> models.Model:
+        for name in form.changed_data:
+            setattr(row, name, form.cleaned_data[name])
+        row.save(update_fields=form.changed_data or None)
+        self._record(request, row, form.changed_data)
+        return row
+
+    def _record(self, request: HttpRequest, row: User, changed: list[str]) -> None:
+        actor = request.user
+        AuditEvent.objects.create(
+            tenant_id=None,
+            actor_kind=ActorKind.USER,
+            actor_id=str(actor.pk),
+            actor=getattr(actor, "email", ""),
+            action="platform.user.update",
+            object_type="user",
+            object_id=str(row.pk),
+            detail={"fields": sorted(changed)},
+            ip=getattr(request, "client_ip", None),
+            request_id=getattr(request, "request_id", ""),
+        )

@@ -1,0 +1,139 @@
+"""The tenant itself: its embedding model, its limits, its suspension."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db import models
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from minirag.providers import allowed_credential_keys
+from minirag.types import Credentials
+from sources.selectors import tenant_has_chunks
+from tenants.admin.shown_once import ShownOnce
+from tenants.console import DomainAdmin, DomainForm, register
+from tenants.context import AuthContext
+from tenants.models import Tenant, TokenScope, User
+from tenants.services.tenancy import (
+    create_tenant,
+    resume_tenant,
+    set_embedding,
+    set_limits,
+    suspend_tenant,
+    update_tenant,
+)
+
+
+class TenantForm(DomainForm):
+    owner_email = forms.EmailField(required=False, help_text="The person who will own it.")
+    api_key = forms.CharField(
+        required=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="For the embedding model. Left empty, what is stored stays.",
+    )
+    api_base = forms.CharField(required=False)
+    monthly_cost_usd = forms.DecimalField(required=False, min_value=Decimal(0))
+
+    class Meta:
+        model = Tenant
+        fields = ("name", "embedding_model", "max_documents", "max_bytes")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        cap = self.instance.monthly_cost_limit_nano
+        if "monthly_cost_usd" in self.fields and cap is not None:
+            self.fields["monthly_cost_usd"].initial = Decimal(cap).scaleb(-9)
+
+
+@register(Tenant)
+class TenantAdmin(DomainAdmin, ShownOnce):
+    form = TenantForm
+    change_scope = TokenScope.ADMIN
+    list_display = ("name", "slug", "embedding_model", "suspended_at", "created_at")
+    search_fields = ("name", "slug")
+    readonly_fields = ("slug", "suspended_at")
+    actions = ("suspend", "resume")
+
+    def tenant_of(self, row: Any) -> Any:
+        return row.pk
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return not self.in_console and self._may(request, TokenScope.ADMIN)
+
+    def has_platform_permission(self, request: HttpRequest) -> bool:
+        """For suspending and resuming."""
+        return not self.in_console and self._may(request, TokenScope.ADMIN)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return ["name", "owner_email"]
+        fields = ["name", "slug", "embedding_model", "api_key", "api_base"]
+        limits = ["max_documents", "max_bytes", "monthly_cost_usd", "suspended_at"]
+        return fields if self.in_console else [*fields, *limits]
+
+    def _apply(self, request: HttpRequest, row: Any, form: DomainForm) -> models.Model:
+        if row is not None:
+            return super()._apply(request, row, form)
+        actor = request.user.email if isinstance(request.user, User) else ""
+        email = form.cleaned_data["owner_email"]
+        made = create_tenant(name=form.cleaned_data["name"], email=email, actor=actor)
+        form.secrets = made  # type: ignore[attr-defined]
+        return made.tenant
+
+    def change(self, auth: AuthContext, row: Any, form: DomainForm) -> models.Model:
+        data = form.cleaned_data
+        tenant = Tenant.objects.get(pk=row.pk)
+        if "name" in form.changed_data:
+            update_tenant(auth, tenant, name=data["name"])
+        self._set_embedding(auth, tenant, data)
+        if not self.in_console:
+            set_limits(
+                auth,
+                tenant,
+                documents=data["max_documents"],
+                size=data["max_bytes"],
+                monthly_cost_usd=data["monthly_cost_usd"],
+            )
+        return tenant
+
+    def _set_embedding(self, auth: AuthContext, tenant: Tenant, data: dict[str, Any]) -> None:
+        model = data["embedding_model"]
+        given = {name: data[name] for name in ("api_key", "api_base") if data.get(name)}
+        if model == tenant.embedding_model and not given:
+            return
+        stored = tenant.embedding_credentials.values if tenant.embedding_model == model else {}
+        kept = {k: v for k, v in stored.items() if k in allowed_credential_keys(model)}
+        set_embedding(
+            auth,
+            tenant,
+            model=model,
+            credentials=Credentials({**kept, **given}),
+            has_chunks=tenant_has_chunks(auth),
+        )
+
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        made = getattr(obj, "minirag_made", None)
+        if made is None:
+            return super().response_add(request, obj, post_url_continue)
+        secret = f"{made.owner.email}  {made.password or '(has an account already)'}"
+        words = f"Its first API token: {made.api_token}. Neither is shown again."
+        return self.show_once(request, f"{obj.name}: its owner signs in with", secret, words)
+
+    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
+        row = super().save_form(request, form, change)
+        row.minirag_made = getattr(form, "secrets", None)
+        return row
+
+    @admin.action(description="Suspend: refuse its every credential", permissions=["platform"])
+    def suspend(self, request: HttpRequest, queryset: QuerySet[Tenant]) -> None:
+        self.each(request, queryset, suspend_tenant, "Suspended")
+
+    @admin.action(description="Resume", permissions=["platform"])
+    def resume(self, request: HttpRequest, queryset: QuerySet[Tenant]) -> None:
+        self.each(request, queryset, resume_tenant, "Resumed")

@@ -1,0 +1,72 @@
+"""API tokens: made here, shown once, revoked here."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db import models
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from tenants.admin.shown_once import ShownOnce
+from tenants.console import DomainAdmin, DomainForm, register
+from tenants.context import AuthContext
+from tenants.models import ApiToken, TokenScope
+from tenants.services.api_tokens import create_api_token, revoke_api_token
+
+
+class TokenForm(DomainForm):
+    scopes = forms.MultipleChoiceField(
+        choices=TokenScope.choices, widget=forms.CheckboxSelectMultiple
+    )
+    days = forms.IntegerField(
+        required=False, min_value=1, max_value=3650, help_text="Days until it ends; empty: never."
+    )
+
+    class Meta:
+        model = ApiToken
+        fields = ("name",)
+
+
+@register(ApiToken)
+class ApiTokenAdmin(DomainAdmin, ShownOnce):
+    form = TokenForm
+    add_scope = delete_scope = TokenScope.ADMIN
+    list_display = ("name", "shown", "scopes", "last_used_at", "expires_at", "created_at")
+    fields = ("name", "scopes", "days")
+    search_fields = ("name", "prefix", "last_four")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiToken]:
+        rows: QuerySet[ApiToken] = super().get_queryset(request)
+        return rows.filter(revoked_at__isnull=True)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        held = ["name", "shown", "scopes", "created_by", "last_used_at", "expires_at"]
+        return held if obj else ["name", "scopes", "days"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.get_fields(request, obj) if obj else ()
+
+    def create(self, auth: AuthContext, form: Any) -> models.Model:
+        data = form.cleaned_data
+        until = timezone.now() + timedelta(days=data["days"]) if data["days"] else None
+        made = create_api_token(auth, name=data["name"], scopes=data["scopes"], expires_at=until)
+        made.row.minirag_raw = made.raw
+        return made.row
+
+    def remove(self, auth: AuthContext, row: Any) -> None:
+        revoke_api_token(auth, row)
+
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        words = "Keep it now: only its digest is stored, and it is not shown again."
+        return self.show_once(request, f"API token {obj.name}", obj.minirag_raw, words)
+
+    @admin.display(description="token")
+    def shown(self, row: ApiToken) -> str:
+        return f"{row.prefix}…{row.last_four}"
