@@ -55,7 +55,7 @@ def provider_limits(settings: Settings) -> None:
     """Loopback is open for providers, and nothing waits long."""
     settings.MINIRAG_EGRESS_ALLOW = ["provider:127.0.0.0/8"]
     settings.MINIRAG_PROVIDER_CONNECT_TIMEOUT = 2.0
-    settings.MINIRAG_PROVIDER_FIRST_TOKEN_TIMEOUT = 1.5
+    settings.MINIRAG_PROVIDER_FIRST_TOKEN_TIMEOUT = 2.0
     settings.MINIRAG_PROVIDER_TOKEN_TIMEOUT = 0.5
     settings.MINIRAG_PROVIDER_TOTAL_TIMEOUT = 6.0
     settings.MINIRAG_PROVIDER_EMBED_TIMEOUT = 0.8

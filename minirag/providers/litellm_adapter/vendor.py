@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from functools import lru_cache
+from importlib import import_module
 from threading import Lock
 from typing import Any
 
@@ -38,7 +39,23 @@ def _load() -> Any:
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         # Its log lines hold prompts, keys and tracebacks; what matters is logged by our adapter.
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    _warm_up(litellm)
     return litellm
+
+
+def _warm_up(litellm: Any) -> None:
+    """Its first call imports another second of code: here, on a thread, not in the event loop.
+
+    Nothing is sent: the answer is litellm's own mock, which no tenant can ask for.
+    """
+    turns = [{"role": "user", "content": "x"}]
+    mock = {"model": "openai/x", "api_key": NO_KEY, "mock_response": "x"}
+    for _ in litellm.completion(messages=turns, stream=True, **mock):
+        pass
+    import_module("openai.resources.chat")
+    import_module("openai.resources.embeddings")
+    _async_handler()
+    _handler()
 
 
 def litellm() -> Any:
