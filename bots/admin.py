@@ -44,7 +44,7 @@ _WIDGET = {
 
 class BotForm(DomainForm):
     slug = forms.SlugField(required=False, help_text="Made from the name where left empty.")
-    sources = forms.ModelMultipleChoiceField(
+    sources: Any = forms.ModelMultipleChoiceField(
         queryset=None, required=False, widget=forms.CheckboxSelectMultiple
     )
     api_key = forms.CharField(

@@ -1,4 +1,4 @@
-"""System checks: a shape of settings that cannot work is refused at start, by the setting's name."""
+"""System checks: settings that cannot work together are refused at start, by name."""
 
 from __future__ import annotations
 
@@ -78,7 +78,9 @@ def check_public_url(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     parts = urlsplit(settings.MINIRAG_PUBLIC_URL)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
         return [
-            Error("MINIRAG_PUBLIC_URL must be http(s)://host[:port] and no more.", id="minirag.E006")
+            Error(
+                "MINIRAG_PUBLIC_URL must be http(s)://host[:port] and no more.", id="minirag.E006"
+            )
         ]
     return []
 

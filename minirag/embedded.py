@@ -1,4 +1,4 @@
-"""The server as one process: web in the main thread, workers and sweeper beside it, store inside."""
+"""The server as one process: web in the main thread, worker and sweeper beside it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def require_migrated() -> None:
     """Refuse to serve from a database that is behind the code."""
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        raise CommandError("The database is behind this code: run `python manage.py migrate` first.")
+        raise CommandError(
+            "The database is behind this code: run `python manage.py migrate` first."
+        )
 
 
 def base_url(host: str, port: int) -> str:
@@ -55,6 +57,4 @@ def serve(host: str, port: int, on_serving: Callable[[], None]) -> None:
 
 
 def _web(host: str, port: int, on_serving: Callable[[], None]) -> None:
-    run_server(
-        application, host=host, port=port, on_ready=on_serving, before_stop=turns.shutdown
-    )
+    run_server(application, host=host, port=port, on_ready=on_serving, before_stop=turns.shutdown)

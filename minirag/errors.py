@@ -1,7 +1,7 @@
 """The closed list of error codes, and the one exception that carries them.
 
 Every failure that a client may see is a ``MiniRAGError``: an edge renders it, a job or message row
-stores its ``as_field()``. The message is written for the client; what a vendor said stays in the log.
+stores its ``as_field()``. Its message is for the client; what a vendor said stays in the log.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class ManyFilesField(forms.FileField):
 
 
 class SourceForm(DomainForm):
-    files = ManyFilesField(
+    uploads = ManyFilesField(
         required=False, help_text="For type file: one or several. The same name replaces."
     )
     ingest_now = forms.BooleanField(
@@ -79,16 +79,17 @@ class SourceAdmin(DomainAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Source]:
         live = models.Q(documents__deleted_at__isnull=True)
         rows = super().get_queryset(request).filter(deleted_at__isnull=True)
-        return rows.annotate(documents_held=Count("documents", filter=live))
+        counted: QuerySet[Source] = rows.annotate(documents_held=Count("documents", filter=live))
+        return counted
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ("type", "status", "problem", "last_ingested_at") if obj else ()
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        shown = ["name", "type", "content", "url", "files", "metadata", "ingest_now"]
+        shown = ["name", "type", "content", "url", "uploads", "metadata", "ingest_now"]
         if obj is None:
             return shown
-        idle = {"text": {"url", "files"}, "url": {"content", "files"}, "file": {"content", "url"}}
+        idle = {"text": {"url", "uploads"}, "url": {"content", "uploads"}, "file": {"content", "url"}}
         fields = [name for name in shown if name not in idle[obj.type]]
         return [*fields, "status", "problem", "last_ingested_at"]
 
@@ -115,9 +116,9 @@ class SourceAdmin(DomainAdmin):
         return source
 
     def _take(self, auth: AuthContext, source: Source, data: dict[str, Any]) -> None:
-        if data.get("files"):
-            services.add_uploads(auth, source, data["files"])
-        if data.get("ingest_now") and (source.type != SourceType.FILE or data.get("files")):
+        if data.get("uploads"):
+            services.add_uploads(auth, source, data["uploads"])
+        if data.get("ingest_now") and (source.type != SourceType.FILE or data.get("uploads")):
             schedule_ingest(auth, source)
 
     @transaction.atomic
@@ -150,7 +151,8 @@ class DocumentAdmin(DomainAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Document]:
         rows = super().get_queryset(request)
         live = rows.filter(deleted_at__isnull=True, source__deleted_at__isnull=True)
-        return live.annotate(chunks_held=Count("chunks"))
+        counted: QuerySet[Document] = live.annotate(chunks_held=Count("chunks"))
+        return counted
 
     @transaction.atomic
     def remove(self, auth: AuthContext, row: Any) -> None:

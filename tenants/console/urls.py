@@ -10,5 +10,5 @@ from tenants.console.views import invitation, switch
 urlpatterns = [
     path("switch/", switch, name="console-switch"),
     path("invitation/<str:raw>", invitation, name="console-invitation"),
-    path("", console_site.urls),  # type: ignore[list-item]
+    path("", console_site.urls),
 ]
