@@ -49,7 +49,7 @@ _WINDOW_SECONDS = 10.0
 _REFUSALS = 20
 
 
-class ChatConsumer(AsyncWebsocketConsumer):
+class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
     """One socket of one credential. See the contract's section 5."""
 
     auth: AuthContext

@@ -25,7 +25,7 @@ from chat.rewrite import RewrittenQuery, rewrite
 from chat.smalltalk import is_small_talk, reply
 from minirag import wiring
 from minirag.errors import MiniRAGError, ProviderUnavailable, Unavailable
-from minirag.protocols import ChatModel, Embedder
+from minirag.protocols import ChatModel
 from minirag.types import ChatTurn, Finish, TokenUsage
 from tenants.models import Tenant
 from usage.models import UsageKind
@@ -152,11 +152,8 @@ async def _answer(turn: Turn, emit: Emit, writer: AnswerWriter, control: Control
 
 
 async def _build_model(turn: Turn) -> ChatModel:
-    def query_embedder() -> Embedder:
-        return wiring.embedder(turn.tenant.embedding_model, turn.tenant.embedding_credentials)
-
     def build() -> ChatModel:
-        return wiring.chat_model(turn.bot.model, turn.bot.credentials, query_embedder)
+        return wiring.chat_model(turn.bot.model, turn.bot.credentials)
 
     if turn.bot.model == EXTRACTIVE:
         return build()

@@ -10,7 +10,7 @@ from chat.models import Channel, Message, MessageRole, MessageStatus, Rating
 from chat.payloads import citation_data
 from minirag.api.serializers import PageParams, StrictSerializer
 
-MAX_MESSAGE = 32_000
+LONGEST_MESSAGE = 32_000
 _MOST_SOURCES = 200
 
 
@@ -18,7 +18,7 @@ class ChatInput(StrictSerializer):
     """``POST /chat``. Spaces around a message are the user's own."""
 
     bot_profile_id = serializers.UUIDField()
-    message = serializers.CharField(min_length=1, max_length=MAX_MESSAGE, trim_whitespace=False)
+    message = serializers.CharField(min_length=1, max_length=LONGEST_MESSAGE, trim_whitespace=False)
     chat_id = serializers.UUIDField(required=False, allow_null=True)
     stream = serializers.BooleanField(required=False, default=False)
     external_user = serializers.CharField(required=False, allow_null=True, max_length=200)
@@ -32,7 +32,7 @@ class ChatInput(StrictSerializer):
 class SearchInput(StrictSerializer):
     """``POST /search``: in a bot's sources, or in those named."""
 
-    query = serializers.CharField(min_length=1, max_length=MAX_MESSAGE)
+    query = serializers.CharField(min_length=1, max_length=LONGEST_MESSAGE)
     bot_profile_id = serializers.UUIDField(required=False)
     source_ids = serializers.ListField(
         child=serializers.UUIDField(), required=False, max_length=_MOST_SOURCES

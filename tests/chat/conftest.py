@@ -92,9 +92,7 @@ def build_house(tenant: Tenant, store: MemoryStore, parts: tuple[str, ...] = PAR
             widget_enabled=True, widget_allowed_origins=["https://shop.example"],
         )  # fmt: skip
         BotSource.objects.create(bot=bot, source=source)
-    house = House(
-        tenant, bot, source, document, chunks, store, system_context(tenant.pk, "tests")
-    )
+    house = House(tenant, bot, source, document, chunks, store, system_context(tenant.pk, "tests"))
     store.ensure_collection(house.space)
     for chunk in chunks:
         house.index(chunk)

@@ -131,9 +131,7 @@ async def test_a_fault_ends_in_its_code(
     assert stored.content == "".join(
         event.data["text"] for event in events if event.name is EventName.DELTA
     )
-    rows = await in_tenant(
-        house, lambda: list(UsageEvent.objects.filter(kind="generation"))
-    )
+    rows = await in_tenant(house, lambda: list(UsageEvent.objects.filter(kind="generation")))
     # Refused before its first word: nothing was bought. Cut later: paid, by our own count.
     assert [usage.status for usage in rows] == [
         UsageStatus.SETTLED if said else UsageStatus.RELEASED
@@ -299,7 +297,9 @@ async def test_below_the_threshold_no_model_is_asked(house: House) -> None:
     assert (await events_of(house, again.turn.message_id))[-1].data["refused"] is False
 
 
-@pytest.mark.parametrize("greeting", ["Hi!", "Guten Tag", "merci beaucoup!", "谢谢", "Hello, thanks"])
+@pytest.mark.parametrize(
+    "greeting", ["Hi!", "Guten Tag", "merci beaucoup!", "谢谢", "Hello, thanks"]
+)
 async def test_small_talk_costs_nothing(house: House, greeting: str) -> None:
     opened = await ask(house, greeting)
     done = (await events_of(house, opened.turn.message_id))[-1]
@@ -312,8 +312,6 @@ async def test_a_deleted_chat_ends_its_stream(house: House, steered: SteeredMode
     await asyncio.wait_for(steered.asked.wait(), 5)
     await in_tenant(house, lambda: Chat.objects.filter(pk=opened.turn.chat_id).delete())
     await turns.event_log().ask_stop(opened.turn.message_id)
-    logged = [
-        one async for one in turns.event_log().read(opened.turn.message_id, 0, 5.0) if one
-    ]
+    logged = [one async for one in turns.event_log().read(opened.turn.message_id, 0, 5.0) if one]
     assert logged[-1].event.data["code"] == ErrorCode.NOT_FOUND
     assert await in_tenant(house, lambda: Citation.objects.count()) == 0
