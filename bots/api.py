@@ -12,7 +12,7 @@ from bots.checking import check_bot
 from bots.selectors import access_bot, list_bots
 from bots.serializers import BotCreate, BotSerializer, BotUpdate, CheckSerializer
 from bots.services import create_bot, delete_bot, update_bot
-from minirag.api.serializers import PageParams, StrictSerializer
+from minirag.api.serializers import PageParams, StrictSerializer, page_of
 from tenants.api_base import TenantView
 from tenants.models import TokenScope
 
@@ -33,7 +33,7 @@ class BotsView(TenantView):
         operation_id="list_bot_profiles",
         summary="Bots, newest first",
         parameters=[PageParams],
-        responses=BotSerializer(many=True),
+        responses=page_of(BotSerializer),
     )
     def get(self, request: Request) -> Response:
         return self.page(list_bots(self.auth), BotSerializer)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from bots.models import DEFAULT_MODEL, BotProfile, BotSource
@@ -25,7 +26,6 @@ from tenants import audit
 from tenants.context import AuthContext
 from tenants.models import TokenScope
 
-MAX_SOURCES = 500
 _SLUG_TRIES = 50
 _SPECIAL = frozenset({"slug", "credentials", "source_ids", "widget"})
 
@@ -171,8 +171,8 @@ def _clean_ids(source_ids: Any) -> list[UUID]:
     wanted = list(dict.fromkeys(source_ids))
     if not all(isinstance(item, UUID) for item in wanted):
         raise Invalid.field("source_ids", "Each must be an id.")
-    if len(wanted) > MAX_SOURCES:
-        raise Invalid.field("source_ids", f"At most {MAX_SOURCES} sources.")
+    if len(wanted) > settings.MINIRAG_MAX_BOT_SOURCES:
+        raise Invalid.field("source_ids", f"At most {settings.MINIRAG_MAX_BOT_SOURCES} sources.")
     return wanted
 
 

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from ingestion.serializers import IngestJobSerializer
 from ingestion.services import schedule_delete, schedule_ingest
-from minirag.api.serializers import PageParams, StrictSerializer
+from minirag.api.serializers import PageParams, StrictSerializer, page_of
 from sources.receiving import CappedUploadHandler
 from sources.selectors import access_source, list_documents, list_sources
 from sources.serializers import (
@@ -44,7 +44,7 @@ class SourcesView(TenantView):
         operation_id="list_sources",
         summary="Sources, newest first",
         parameters=[PageParams],
-        responses=SourceSerializer(many=True),
+        responses=page_of(SourceSerializer),
     )
     def get(self, request: Request) -> Response:
         return self.page(list_sources(self.auth), SourceSerializer)
@@ -157,7 +157,7 @@ class SourceDocumentsView(TenantView):
         operation_id="list_documents",
         summary="Documents of a source, newest first, without their texts",
         parameters=[PageParams],
-        responses=DocumentSerializer(many=True),
+        responses=page_of(DocumentSerializer),
     )
     def get(self, request: Request, **_: Any) -> Response:
         return self.page(list_documents(self.auth, self.object("source_id")), DocumentSerializer)

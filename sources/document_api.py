@@ -17,7 +17,7 @@ from rest_framework.response import Response
 
 from ingestion.serializers import IngestJobSerializer
 from ingestion.services import schedule_document_delete
-from minirag.api.serializers import PageParams
+from minirag.api.serializers import PageParams, page_of
 from minirag.errors import NotFound
 from sources.models import Document
 from sources.selectors import access_chunk, access_document, list_chunks
@@ -113,7 +113,7 @@ class DocumentChunksView(TenantView):
         operation_id="list_chunks",
         summary="Chunks of a document by their ordinal",
         parameters=[PageParams],
-        responses=ChunkSerializer(many=True),
+        responses=page_of(ChunkSerializer),
     )
     def get(self, request: Request, **_: Any) -> Response:
         return self.page(list_chunks(self.auth, self.object("document_id")), ChunkSerializer)

@@ -32,9 +32,15 @@ class SourceUpdate(StrictSerializer):
 
     name = serializers.CharField(max_length=200, required=False)
     content = serializers.CharField(
-        required=False, allow_blank=True, trim_whitespace=False, help_text="Of a text source."
+        required=False,
+        allow_blank=True,
+        allow_null=True,
+        trim_whitespace=False,
+        help_text="Of a text source.",
     )
-    url = serializers.CharField(required=False, allow_blank=True, help_text="Of a url source.")
+    url = serializers.CharField(
+        required=False, allow_blank=True, allow_null=True, help_text="Of a url source."
+    )
     metadata = serializers.DictField(
         required=False, help_text="A flat object of strings, numbers and booleans."
     )
@@ -55,7 +61,7 @@ class SourceSerializer(serializers.ModelSerializer[Source]):
     error = ErrorFieldSerializer(allow_null=True)
     counts = serializers.SerializerMethodField()
     content = serializers.SerializerMethodField(
-        help_text="Null in a list where it is longer than 10,000 characters."
+        help_text="Of a text source; null in a list where it is longer than 10,000 characters."
     )
     url = serializers.SerializerMethodField()
 
@@ -79,7 +85,7 @@ class SourceSerializer(serializers.ModelSerializer[Source]):
     def get_content(self, source: Any) -> str | None:
         listed = "content" in source.get_deferred_fields()
         text: str | None = source.short_content if listed else source.content
-        return text
+        return text or None
 
     def get_url(self, source: Source) -> str | None:
         return source.url or None

@@ -37,8 +37,8 @@ def create_source(
     *,
     name: str,
     type: str,
-    content: str = "",
-    url: str = "",
+    content: str | None = None,
+    url: str | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> Source:
     """A new source; nothing is ingested yet. Raises ``Invalid`` or ``AddressRefused``."""

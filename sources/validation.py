@@ -7,13 +7,14 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
+
 from minirag.api.serializers import bad_text
 from minirag.egress import check_url
 from minirag.errors import Invalid
 from sources.models import SourceType
 
 MAX_NAME = 200
-MAX_CONTENT = 5_000_000
 MAX_METADATA_KEYS = 50
 MAX_METADATA_KEY = 100
 MAX_METADATA_VALUE = 1_000
@@ -34,7 +35,7 @@ def clean_name(value: Any, field: str = "name") -> str:
     return name
 
 
-def clean_body(value: Any, field: str = "content", *, most: int = MAX_CONTENT) -> str:
+def clean_body(value: Any, field: str, *, most: int) -> str:
     """Free text of any number of lines that a database takes."""
     if not isinstance(value, str):
         raise Invalid.field(field, "Must be a string.")
@@ -51,7 +52,7 @@ def clean_content(source_type: str, value: Any) -> str:
         if value:
             raise Invalid.field("content", "Only a source of type text has content.")
         return ""
-    content = clean_body(value)
+    content = clean_body(value, "content", most=settings.MINIRAG_MAX_TEXT_CHARS)
     if not content:
         raise Invalid.field("content", "This field is required for a source of type text.")
     return content

@@ -11,6 +11,7 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from minirag.api.serializers import page_of
 from tenants.api_base import TenantView
 from tenants.models import TokenScope
 from usage.export import csv_lines
@@ -63,7 +64,7 @@ class UsageEventsView(TenantView):
         summary="Every call, newest first; format=csv streams them all",
         parameters=[EventParams],
         responses={
-            (200, "application/json"): UsageEventSerializer(many=True),
+            (200, "application/json"): page_of(UsageEventSerializer),
             (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR, "All rows that match."),
         },
     )

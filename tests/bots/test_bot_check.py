@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -88,7 +89,7 @@ def test_a_silent_provider_is_given_up_and_its_estimate_counted(
     class Silent(FakeChatModel):
         async def stream(self, request: ChatRequest) -> AsyncIterator[Delta | Finish]:
             yield Delta("")
-            await checking.asyncio.Event().wait()
+            await asyncio.Event().wait()
 
     settings.MINIRAG_BOT_CHECK_SECONDS = 0.05
     monkeypatch.setattr(checking, "build_chat_model", lambda *_: Silent())

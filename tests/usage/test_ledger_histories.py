@@ -121,10 +121,11 @@ class Ledger(RuleBasedStateMachine):
         assert sum(MonthlySpend.objects.values_list("spent_nano", flat=True)) == self.book.spent
 
 
-class LedgerHistories(TestCase, Ledger.TestCase):  # type: ignore[misc]
-    """Runs the machine inside Django's test database, each history in its own transaction."""
+# The machine runs inside Django's test database, each history in a transaction of its own.
+class LedgerHistories(TestCase, Ledger.TestCase):  # type: ignore[misc, valid-type]
+    """Every history that hypothesis finds worth trying."""
 
-    settings = settings(
+    settings = settings(  # type: ignore[assignment]
         max_examples=40,
         stateful_step_count=20,
         deadline=None,
