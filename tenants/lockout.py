@@ -14,7 +14,8 @@ from tenants.models import User
 
 def username_of(request: HttpRequest | None, credentials: Any) -> str:
     """The account as it is counted: the spelling of an e-mail gives no fresh attempts."""
-    given = (credentials or {}).get("username")
+    # Django's signal says "username"; axes itself uses the name of the user model's field.
+    given = (credentials or {}).get("username") or (credentials or {}).get(User.USERNAME_FIELD)
     if given is None and request is not None:
         given = request.POST.get("username")
     return User.objects.clean_email(str(given or ""))[:254]

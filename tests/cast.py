@@ -81,9 +81,21 @@ def client_for(token: str) -> Client:
     return Client(headers={"authorization": f"Bearer {token}"}, raise_request_exception=False)
 
 
+class BearerAsyncClient(AsyncClient):
+    """Django's own keeps default headers for WSGI only."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__(raise_request_exception=False)
+        self._token = token
+
+    def generic(self, *args: Any, headers: Any = None, **extra: Any) -> Any:
+        carried = {"authorization": f"Bearer {self._token}", **(headers or {})}
+        return super().generic(*args, headers=carried, **extra)
+
+
 def async_client_for(token: str) -> AsyncClient:
     """The same over ASGI."""
-    return AsyncClient(headers={"authorization": f"Bearer {token}"}, raise_request_exception=False)
+    return BearerAsyncClient(token)
 
 
 @pytest.fixture
@@ -103,3 +115,9 @@ def _fresh_limits() -> Iterator[None]:
     """Each test counts its requests from zero."""
     limits.counter.cache_clear()
     yield
+
+
+@pytest.fixture(autouse=True)
+def _fast_passwords(settings: Any) -> None:
+    """The slow hash is Django's business; one test of ours asks for it."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +12,9 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 from drf_spectacular.views import SpectacularAPIView
 
-_METHODS = ("get", "post", "put", "patch", "delete")
+from minirag import __version__
+from minirag.api.reference import Group, Reference
+from minirag.errors import STATUS
 
 
 class SchemaView(SpectacularAPIView):
@@ -26,58 +26,19 @@ class SchemaView(SpectacularAPIView):
     renderer_classes = [OpenApiJsonRenderer, OpenApiYamlRenderer]
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One line of the page."""
-
-    method: str
-    path: str
-    operation_id: str
-    summary: str
-    description: str
-    parameters: list[Mapping[str, Any]]
-    body: str
-    answers: list[tuple[str, str]]
-
-
-def _reference(holder: Mapping[str, Any]) -> str:
-    """The name of the schema a body or answer refers to."""
-    for content in holder.get("content", {}).values():
-        schema = content.get("schema", {})
-        name = schema.get("$ref") or schema.get("items", {}).get("$ref") or ""
-        if name:
-            return str(name).rsplit("/", 1)[-1]
-    return ""
-
-
-def _operations(document: Mapping[str, Any]) -> Iterator[Operation]:
-    for path, methods in sorted(document.get("paths", {}).items()):
-        for method in _METHODS:
-            if operation := methods.get(method):
-                yield Operation(
-                    method.upper(),
-                    path,
-                    operation.get("operationId", ""),
-                    operation.get("summary", ""),
-                    operation.get("description", ""),
-                    operation.get("parameters", []),
-                    _reference(operation.get("requestBody", {})),
-                    [(code, _reference(one)) for code, one in operation["responses"].items()],
-                )
-
-
 @lru_cache(maxsize=1)
-def _document() -> Mapping[str, Any]:
-    found: Mapping[str, Any] = SchemaGenerator().get_schema(  # type: ignore[no-untyped-call]
-        request=None, public=True
-    )
-    return found
+def _groups() -> list[Group]:
+    """The page's content: the document does not change while the server runs."""
+    return Reference(SchemaGenerator().get_schema(request=None, public=True)).groups()  # type: ignore[no-untyped-call]
 
 
 @require_GET
 def docs(request: HttpRequest) -> HttpResponse:
     """The API as a readable page."""
-    document = _document()
-    schemas = sorted(document.get("components", {}).get("schemas", {}).items())
-    context = {"operations": list(_operations(document)), "schemas": schemas}
+    context = {"groups": _groups(), "codes": _codes(), "version": __version__}
     return render(request, "api/docs.html", context)
+
+
+def _codes() -> list[tuple[str, int]]:
+    """The closed list of error codes, each with its status."""
+    return [(str(code), status) for code, status in STATUS.items()]

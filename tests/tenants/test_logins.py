@@ -1,0 +1,145 @@
+"""Logins: right and wrong, throttled, and the same words for known and unknown accounts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import MD5PasswordHasher
+from django.test import Client
+from django.utils import timezone
+
+from tenants.models import AuditEvent, Tenant
+from tenants.scope import platform_scope
+from tests.cast import PASSWORD, client_for, person
+
+JSON = "application/json"
+
+
+def login(**body: Any) -> Any:
+    return Client().post("/v1/auth/login", body, content_type=JSON)
+
+
+def without_id(answer: Any) -> Any:
+    body = answer.json()
+    body["error"].pop("request_id")
+    return answer.status_code, body
+
+
+def test_login_refresh_me(tenant: Tenant) -> None:
+    user = person(tenant, email="p@acorn.test")
+    answer = login(email=" P@Acorn.test ", password=PASSWORD)
+    assert answer.status_code == 200, answer.content
+    pair = answer.json()
+    assert set(pair) == {"access", "refresh"} and answer["Cache-Control"] == "no-store"
+    me = client_for(pair["access"]).get("/v1/auth/me").json()
+    assert me["user"] == {"id": str(user.pk), "email": "p@acorn.test", "name": ""}
+    assert me["role"] == "owner" and me["tenant"]["slug"] == "acorn"
+    fresh = Client().post("/v1/auth/refresh", {"refresh": pair["refresh"]}, content_type=JSON)
+    assert client_for(fresh.json()["access"]).get("/v1/auth/me").status_code == 200
+    with platform_scope("tests"):
+        assert AuditEvent.objects.get(action="auth.login").actor == "p@acorn.test"
+
+
+def test_known_and_unknown_accounts_answer_alike(tenant: Tenant, other_tenant: Tenant) -> None:
+    person(tenant, email="known@acorn.test")
+    person(tenant, email="off@acorn.test", is_active=False)
+    invited = get_user_model().objects.create_user("invited@acorn.test", None)
+    assert not invited.has_usable_password()
+    get_user_model().objects.create_user("nowhere@acorn.test", PASSWORD)
+    wrong = [
+        login(email="known@acorn.test", password="wrong"),
+        login(email="unknown@acorn.test", password="wrong"),
+        login(email="unknown@acorn.test", password="wrong", tenant="acorn"),
+        login(email="off@acorn.test", password=PASSWORD),
+        login(email="invited@acorn.test", password=""),
+        login(email="not an address", password="wrong"),
+        login(email="nowhere@acorn.test", password=PASSWORD),
+        login(email="known@acorn.test", password="wrong", tenant="birch"),
+    ]
+    wrong.pop(4)  # an empty password is no input at all
+    assert len({str(without_id(one)) for one in wrong}) == 1
+    assert wrong[0].status_code == 401
+
+
+def test_unknown_accounts_cost_a_hash_too(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    person(tenant, email="known@acorn.test")
+    hashed: list[str] = []
+    real = MD5PasswordHasher.encode
+
+    def counted(self: Any, password: str, salt: str) -> str:
+        hashed.append(password)
+        return real(self, password, salt)
+
+    monkeypatch.setattr(MD5PasswordHasher, "encode", counted)
+    costs = []
+    for email in ("known@acorn.test", "unknown@acorn.test"):
+        hashed.clear()
+        login(email=email, password="wrong")
+        costs.append(len(hashed))
+    assert costs[0] == costs[1] >= 1
+
+
+def test_wrong_logins_are_throttled_per_account_and_address(tenant: Tenant, settings: Any) -> None:
+    settings.AXES_FAILURE_LIMIT = 3
+    person(tenant, email="p@acorn.test")
+    person(tenant, email="q@acorn.test")
+    # Another spelling of the address is the same account.
+    for spelling in ("p@acorn.test", "P@ACORN.test", " p@acorn.test"):
+        last = login(email=spelling, password="wrong")
+    assert last.status_code == 429
+    locked = login(email="p@acorn.test", password=PASSWORD)
+    assert locked.status_code == 429 and locked.json()["error"]["code"] == "rate_limited"
+    assert int(locked["Retry-After"]) == 900
+    assert login(email="q@acorn.test", password=PASSWORD).status_code == 200
+    for _ in range(3):
+        unknown = login(email="unknown@acorn.test", password="wrong")
+    assert without_id(unknown) == without_id(locked)
+    elsewhere = Client(REMOTE_ADDR="192.0.2.7").post(
+        "/v1/auth/login", {"email": "p@acorn.test", "password": PASSWORD}, content_type=JSON
+    )
+    assert elsewhere.status_code == 200
+    spoofed = Client(headers={"x-forwarded-for": "192.0.2.9"}).post(
+        "/v1/auth/login", {"email": "p@acorn.test", "password": PASSWORD}, content_type=JSON
+    )
+    assert spoofed.status_code == 429
+
+
+def test_choices_are_named_only_behind_the_right_password(
+    tenant: Tenant, other_tenant: Tenant
+) -> None:
+    user = person(tenant, email="p@acorn.test")
+    with platform_scope("tests"):
+        user.memberships.create(tenant=other_tenant, role="viewer", accepted_at=timezone.now())
+    assert login(email="p@acorn.test", password="wrong").status_code == 401
+    for extra in ({}, {"tenant": "oak"}):
+        answer = login(email="p@acorn.test", password=PASSWORD, **extra)
+        assert answer.status_code == 400
+        error = answer.json()["error"]
+        assert (error["code"], error["fields"]) == ("invalid", {"tenant": ["acorn", "birch"]})
+    chosen = login(email="p@acorn.test", password=PASSWORD, tenant="birch").json()
+    me = client_for(chosen["access"]).get("/v1/auth/me").json()
+    assert (me["tenant"]["slug"], me["role"]) == ("birch", "viewer")
+
+
+def test_a_new_password_ends_the_other_logins(tenant: Tenant) -> None:
+    person(tenant, email="p@acorn.test")
+    here, there = (login(email="p@acorn.test", password=PASSWORD).json() for _ in "ab")
+    client = client_for(here["access"])
+
+    def change(old: str, new: str) -> Any:
+        return client.post("/v1/auth/password", {"old": old, "new": new}, content_type=JSON)
+
+    assert change("wrong", "a long new password").json()["error"]["fields"].keys() == {"old"}
+    assert change(PASSWORD, "short").json()["error"]["fields"].keys() == {"new"}
+    assert change(PASSWORD, "a long new password").status_code == 204
+    assert client.get("/v1/auth/me").status_code == 200
+    assert client_for(there["access"]).get("/v1/auth/me").status_code == 401
+    assert login(email="p@acorn.test", password=PASSWORD).status_code == 401
+    assert login(email="p@acorn.test", password="a long new password").status_code == 200
+
+
+def test_a_token_has_no_password(client_a: Client) -> None:
+    body = {"old": PASSWORD, "new": "a long new password"}
+    assert client_a.post("/v1/auth/password", body, content_type=JSON).status_code == 403

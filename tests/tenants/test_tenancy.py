@@ -1,0 +1,141 @@
+"""``/tenants``: bootstrap, the own tenant, its embedding settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from minirag.errors import Conflict
+from minirag.types import Credentials
+from tenants.context import system_context
+from tenants.models import Tenant
+from tenants.scope import platform_scope, tenant_scope
+from tenants.services import set_embedding
+from tests.cast import client_for, person
+
+JSON = "application/json"
+BOOTSTRAP = "bootstrap-token-0123456789-abcdefghijkl"
+
+
+def create(client: Client, **body: Any) -> Any:
+    return client.post("/v1/tenants", body, content_type=JSON)
+
+
+@pytest.mark.django_db
+def test_bootstrap_needs_its_token(settings: Any) -> None:
+    settings.MINIRAG_BOOTSTRAP_TOKEN = BOOTSTRAP
+    body = {"name": "Cedar", "email": "c@cedar.test"}
+    assert create(Client(), **body).status_code == 401
+    for wrong in (BOOTSTRAP[:-1], BOOTSTRAP + "x", "x"):
+        assert create(client_for(wrong), **body).status_code == 401
+    answer = create(client_for(BOOTSTRAP), **body)
+    assert answer.status_code == 201, answer.content
+    made = answer.json()
+    assert made["tenant"]["slug"] == "cedar" and made["user"]["password"]
+    assert client_for(made["api_token"]).get("/v1/tenants/me").json()["name"] == "Cedar"
+    again = create(client_for(BOOTSTRAP), **body).json()
+    assert again["user"]["password"] is None
+    assert again["tenant"]["slug"] != "cedar"
+    assert create(client_for(BOOTSTRAP), name="x").json()["error"]["fields"].keys() == {"email"}
+
+
+@pytest.mark.django_db
+def test_an_empty_bootstrap_token_opens_nothing(settings: Any) -> None:
+    settings.MINIRAG_BOOTSTRAP_TOKEN = ""
+    body = {"name": "Cedar", "email": "c@cedar.test"}
+    assert create(Client(), **body).status_code == 401
+    assert create(Client(headers={"authorization": "Bearer "}), **body).status_code == 401
+
+
+def test_open_sign_up(settings: Any, tenant: Tenant) -> None:
+    settings.MINIRAG_OPEN_SIGNUP = True
+    person(tenant, email="p@acorn.test")
+    assert create(Client(), name="Cedar", email="c@cedar.test").status_code == 201
+    assert create(Client(), name="Mine", email="p@acorn.test").status_code == 409
+    assert create(client_for("wrong"), name="Oak", email="o@oak.test").status_code == 401
+    with platform_scope("tests"):
+        assert Tenant.objects.filter(name="Mine").count() == 0
+
+
+def test_the_own_tenant(client_a: Client, client_b: Client) -> None:
+    shown = client_a.get("/v1/tenants/me").json()
+    assert shown["name"] == "Acorn" and shown["embedding_model"] == "local/minilm-l6-v2"
+    assert shown["index"] == {
+        "model": "local/minilm-l6-v2",
+        "dimensions": None,
+        "state": "ready",
+        "progress": None,
+    }
+    assert shown["limits"] == {"documents": None, "bytes": None, "monthly_cost_usd": None}
+    renamed = client_a.patch("/v1/tenants/me", {"name": "Oak"}, content_type=JSON)
+    assert renamed.json()["name"] == "Oak"
+    assert client_b.get("/v1/tenants/me").json()["name"] == "Birch"
+
+
+@pytest.mark.parametrize(
+    "field", ["id", "slug", "limits", "max_documents", "suspended_at", "index"]
+)
+def test_what_the_platform_sets_is_not_writable(client_a: Client, field: str) -> None:
+    answer = client_a.patch("/v1/tenants/me", {field: "x"}, content_type=JSON)
+    assert answer.json()["error"]["fields"].keys() == {field}
+
+
+def test_embedding_credentials_are_write_only(client_a: Client, tenant: Tenant) -> None:
+    key = "sk-canary-0123456789abcdef"
+    body = {
+        "embedding_model": "openai/text-embedding-3-small",
+        "embedding_credentials": {"api_key": key},
+    }
+    answer = client_a.patch("/v1/tenants/me", body, content_type=JSON)
+    assert answer.status_code == 200, answer.content
+    assert answer.json()["embedding_credentials_set"] is True
+    assert answer.json()["embedding_credentials_hint"] == "cdef"
+    events = client_a.get("/v1/audit-events").content.decode()
+    assert "tenant.update" in events
+    for text in (answer.content.decode(), client_a.get("/v1/tenants/me").content.decode(), events):
+        assert "canary" not in text
+    cleared = client_a.patch(
+        "/v1/tenants/me", {"embedding_credentials": None}, content_type=JSON
+    ).json()
+    assert cleared["embedding_credentials_set"] is False
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"embedding_model": "local/nothing"}, "embedding_model"),
+        ({"embedding_model": "no such thing"}, "embedding_model"),
+        ({"embedding_credentials": {"api_key": "x"}}, "embedding_credentials"),
+        ({"embedding_credentials": "x"}, "embedding_credentials"),
+        (
+            {
+                "embedding_model": "openai/text-embedding-3-small",
+                "embedding_credentials": {"aws_sts_endpoint": "http://x"},
+            },
+            "embedding_credentials",
+        ),
+    ],
+)
+def test_bad_embedding_settings(client_a: Client, body: Any, field: str) -> None:
+    answer = client_a.patch("/v1/tenants/me", body, content_type=JSON)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["fields"].keys() == {field}
+    assert client_a.get("/v1/tenants/me").json()["embedding_model"] == "local/minilm-l6-v2"
+
+
+def test_the_model_stays_once_there_are_chunks(tenant: Tenant) -> None:
+    auth = system_context(tenant.pk, "tests")
+    with tenant_scope(tenant.pk):
+        set_embedding(
+            auth, tenant, model=tenant.embedding_model, credentials=Credentials(), has_chunks=True
+        )
+        with pytest.raises(Conflict):
+            set_embedding(
+                auth,
+                tenant,
+                model="openai/text-embedding-3-small",
+                credentials=Credentials(),
+                has_chunks=True,
+            )
