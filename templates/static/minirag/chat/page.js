@@ -27,7 +27,7 @@ class ChatPage {
       onStop: () => this.stop(),
     });
     this.deeds = {
-      open: (message, marker, opener) => this.panel.open(message, marker, opener),
+      open: (message, quote, opener) => this.panel.open(message, quote, opener),
       rate: (message, rating) => this.rate(message, rating),
       grown: () => this.follow(),
     };

@@ -1,6 +1,7 @@
 // The passage behind a marker: a drawer on a desk, a sheet on a phone.
 
 import { el, linkOut, webAddress } from "./dom.js";
+import { pieces } from "./passage.js";
 
 const WIDE = matchMedia("(min-width: 1000px)");
 
@@ -24,7 +25,8 @@ export class SourcePanel {
     });
   }
 
-  async open(messageId, marker, opener) {
+  /** `quotes` are the citations behind the marker, `chosen` the index of the one asked for. */
+  async open(messageId, { marker, quotes, chosen }, opener) {
     this.#mark(opener);
     const turn = (this.asked += 1);
     this.title.textContent = `Source ${marker}`;
@@ -33,7 +35,7 @@ export class SourcePanel {
     this.#show();
     try {
       const found = await this.fetchCitation(messageId, marker);
-      if (turn === this.asked) this.#fill(found, marker);
+      if (turn === this.asked) this.#fill(found, quotes, chosen);
     } catch (error) {
       if (turn !== this.asked) return;
       const words = error.code === "not_found" ? "The document is no longer there." : error.message;
@@ -69,13 +71,20 @@ export class SourcePanel {
     if (opener?.isConnected) opener.focus();
   }
 
-  #fill(found, marker) {
-    this.title.textContent = found.title || `Source ${marker}`;
-    const quote = el("mark", { tabindex: "-1" }, found.quote);
-    const passage = el("div", { class: "passage" }, found.before, quote, found.after);
+  #fill(found, quotes, chosen) {
+    if (found.title) this.title.textContent = found.title;
+    const parts = pieces(found, quotes, chosen).map(({ text, mark }) =>
+      mark ? el("mark", { class: mark }, text) : text);
+    const passage = el("div", { class: "passage" }, ...parts);
     this.place.replaceChildren(...where(found));
     this.content.replaceChildren(passage, ...original(found));
-    quote.scrollIntoView({ block: "center" });
+    this.#reveal(passage.querySelector("mark.chosen"));
+  }
+
+  /** A short quote comes to the middle; of a long one the beginning is seen. */
+  #reveal(quote) {
+    const long = quote.getClientRects().length > 8;
+    quote.scrollIntoView({ block: long ? "start" : "center" });
   }
 }
 

@@ -11,12 +11,13 @@ export function questionTurn(text) {
   return el("article", { class: "turn question", "aria-label": "Your question" }, body);
 }
 
-/** `deeds`: {open(messageId, marker, opener), rate(messageId, rating), retry()}. */
+/** `deeds`: {open(messageId, {marker, quotes, chosen}, opener), rate(messageId, rating), grown()}. */
 export class AnswerTurn {
   constructor(name, deeds) {
     this.deeds = deeds;
     this.messageId = null;
     this.text = "";
+    this.quotes = new Map();
     this.timer = null;
     this.body = el("div", { class: "body" }, waiting());
     this.foot = el("div", { class: "foot" });
@@ -40,13 +41,13 @@ export class AnswerTurn {
     this.#rest();
     this.messageId = answer.id;
     this.text = answer.content;
-    const known = new Set(answer.citations.map((one) => one.marker));
-    this.#draw((number) => (known.has(number) ? this.#marker(number) : null));
+    this.quotes = grouped(answer.citations);
+    this.#draw((number) => (this.quotes.has(number) ? this.#marker(number) : null));
     this.node.classList.toggle("refused", answer.status === "refused");
     const note = ending(answer.status, answer.finishReason);
     if (note) this.body.append(el("p", { class: "ending" }, note));
     if (!answer.content && !note) this.body.append(el("p", { class: "ending" }, "No answer."));
-    this.foot.replaceChildren(...this.#sources(answer.citations), this.#tools(answer));
+    this.foot.replaceChildren(...this.#sources(), this.#tools(answer));
     this.deeds.grown();
   }
 
@@ -83,24 +84,31 @@ export class AnswerTurn {
         class: "cite",
         type: "button",
         "aria-label": `Show source ${number}`,
-        onclick: (event) => this.deeds.open(this.messageId, number, event.currentTarget),
+        "data-marker": number,
+        onclick: (event) => this.#open(number, event.currentTarget),
       },
       String(number),
     );
   }
 
-  #sources(citations) {
-    const first = new Map();
-    for (const one of citations) if (!first.has(one.marker)) first.set(one.marker, one);
-    if (!first.size) return [];
-    const items = [...first.values()]
-      .sort((a, b) => a.marker - b.marker)
-      .map((one) => el("li", {}, this.#source(one)));
+  /** Markers in the text stand for the quotes in their order, where there are as many of both. */
+  #open(marker, opener) {
+    const quotes = this.quotes.get(marker);
+    const places = [...this.body.querySelectorAll(`[data-marker="${marker}"]`)];
+    const place = places.length === quotes.length ? places.indexOf(opener) : 0;
+    this.deeds.open(this.messageId, { marker, quotes, chosen: Math.max(0, place) }, opener);
+  }
+
+  #sources() {
+    if (!this.quotes.size) return [];
+    const items = [...this.quotes.entries()]
+      .sort(([a], [b]) => a - b)
+      .map(([, [first]]) => el("li", {}, this.#source(first)));
     return [el("section", { class: "sources", "aria-label": "Sources" }, el("ol", {}, ...items))];
   }
 
   #source(one) {
-    const open = (event) => this.deeds.open(this.messageId, one.marker, event.currentTarget);
+    const open = (event) => this.#open(one.marker, event.currentTarget);
     return el(
       "button",
       { type: "button", class: "source", onclick: open },
@@ -139,6 +147,13 @@ export class AnswerTurn {
       for (const one of buttons) one.setAttribute("aria-pressed", String(one.dataset.rating === rating));
     }
   }
+}
+
+/** Citations by their marker, in order. */
+function grouped(citations) {
+  const found = new Map();
+  for (const one of citations) found.set(one.marker, [...(found.get(one.marker) || []), one]);
+  return found;
 }
 
 function waiting() {
