@@ -206,3 +206,10 @@ def test_open_and_closed_internal_ports_read_alike(names: Names, sentinel: Site)
     with pytest.raises(AddressRefused) as caught, client("provider") as http:
         http.get(sentinel.url(host="inside.test"))
     assert words == {caught.value.message}
+
+
+def test_the_client_itself_refuses_user_names(kind: str, site: Site, settings: Settings) -> None:
+    settings.MINIRAG_EGRESS_ALLOW = [f"site.test:{site.port}"]
+    with pytest.raises(AddressRefused):
+        _get(site.url().replace("http://", "http://user:secret@"), kind)
+    assert site.connections == 0
