@@ -32,6 +32,10 @@ T = TypeVar("T")
 _LOOK = 0.1
 
 
+# Set while this process goes down: its jobs go back to the queue, for whoever comes next.
+going_down = threading.Event()
+
+
 class JobStopped(Exception):
     """The work ends here, at somebody else's word."""
 
@@ -45,7 +49,7 @@ class LeaseLost(JobStopped):
 
 
 class TurnOver(JobStopped):
-    """Other tenants wait: back to the queue, to go on later."""
+    """Other tenants wait, or the process goes down: back to the queue, to go on later."""
 
 
 class JobRun:
@@ -81,11 +85,13 @@ class JobRun:
     # --- for the work ------------------------------------------------------------------------
 
     def check(self) -> None:
-        """Raise ``Cancelled`` or ``LeaseLost`` where the work must end."""
+        """Raise ``Cancelled``, ``LeaseLost`` or ``TurnOver`` where the work must end."""
         if self._lost.is_set():
             raise LeaseLost
         if self._cancelled.is_set():
             raise Cancelled
+        if going_down.is_set():
+            raise TurnOver
 
     def fence(self) -> None:
         """In a transaction: hold the job's row, so that nothing is written without it."""

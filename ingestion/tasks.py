@@ -16,6 +16,7 @@ from kombu.exceptions import OperationalError
 from ingestion.claims import claim, due_jobs, requeue_expired
 from ingestion.clock import database_now
 from ingestion.execution import execute
+from ingestion.leases import going_down
 from tenants.scope import platform_scope, tenant_scope
 from usage.ledger import release_abandoned
 
@@ -33,7 +34,9 @@ def worker_name() -> str:
 
 
 def work_once() -> bool:
-    """Claim one due job and run it to its end. False when nothing is due."""
+    """Claim one due job and run it to its end. False when nothing is due, or the process ends."""
+    if going_down.is_set():
+        return False
     with platform_scope("claim the next job, whichever tenant's turn it is"):
         job = claim(worker_name())
     if job is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from celery.worker import WorkController
@@ -13,10 +13,14 @@ from django.db import DatabaseError, InterfaceError, connections
 
 from ingestion import tasks
 from ingestion.claims import requeue_expired
+from ingestion.leases import going_down
 from minirag.celery import app
 from tenants.scope import platform_scope
 
 log = logging.getLogger(__name__)
+
+# The longest a thread may take to end.
+_STOP_SECONDS = 5.0
 
 
 class EmbeddedWorker:
@@ -29,8 +33,7 @@ class EmbeddedWorker:
 
     def start(self) -> None:
         """Begin to work. What a predecessor left running is taken over at once."""
-        if self._threads:
-            return
+        going_down.clear()
         with platform_scope("an embedded server takes over from its predecessor"):
             requeue_expired(everything=True)
         self._controller = WorkController(
@@ -50,12 +53,13 @@ class EmbeddedWorker:
             thread.start()
 
     def stop(self) -> None:
-        """End soon; what is under way goes on after the next start."""
+        """End within seconds; what is under way goes back to the queue."""
         self._stop.set()
+        going_down.set()
         if self._controller is not None:
-            self._controller.stop(in_sighandler=True)
+            self._controller.stop()
         for thread in self._threads:
-            thread.join(timeout=5)
+            thread.join(timeout=_STOP_SECONDS)
         self._threads, self._controller = [], None
 
     def _sweep(self) -> None:
@@ -64,9 +68,9 @@ class EmbeddedWorker:
             self._stop.wait(settings.MINIRAG_SWEEP_SECONDS)
 
 
-def _guarded(step: object) -> None:
+def _guarded(step: Callable[[], object]) -> None:
     try:
-        step()  # type: ignore[operator]
+        step()
     except (DatabaseError, InterfaceError):
         log.exception("a round of the worker failed; the next one tries again")
     finally:
@@ -98,6 +102,7 @@ def drain_in_process(threads: int | None = None) -> Iterator[None]:
 
     For commands without a server. What is under way at the end of the block is finished first.
     """
+    going_down.clear()
     stop = threading.Event()
     count = threads or settings.MINIRAG_WORKER_THREADS
     workers = [threading.Thread(target=_drain, args=(stop,), daemon=True) for _ in range(count)]

@@ -38,7 +38,7 @@ if DEBUG and not DEVELOPMENT:
 
 def _secret(name: str, *, least: int) -> str:
     """A secret from the environment, long enough and not one that everybody knows."""
-    value = env.str(name, default="")
+    value = str(env.str(name, default=""))
     if not value:
         raise ImproperlyConfigured(f"{name} is missing. See docs/settings.md.")
     if len(value) < least or len(set(value)) < 8 or "insecure" in value or "change" in value:

@@ -12,6 +12,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.db import connections
 
+from ingestion.leases import going_down
 from ingestion.models import IngestJob
 from ingestion.services import schedule_ingest
 from ingestion.tasks import work_once
@@ -100,6 +101,12 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     edge.close()
 
 
+@pytest.fixture(autouse=True)
+def _up() -> None:
+    """A worker that a test stopped leaves no mark on the next one."""
+    going_down.clear()
+
+
 @pytest.fixture
 def plant(
     transactional_db: None, tenant: Tenant, quick: None, embedder: Embedder, store: Store
@@ -171,6 +178,13 @@ class Plant:
         space = VectorSpace(tenant.embedding_model, tenant.index_dimensions)
         selector = PointSelector(source_ids=[source.pk])
         return set(self.store.scroll_ids(space, tenant.pk, selector))
+
+    def wipe(self) -> None:
+        """Lose every point of the tenant."""
+        with platform_scope("tests"):
+            tenant = Tenant.objects.get(pk=self.tenant.pk)
+        space = VectorSpace(tenant.embedding_model, tenant.index_dimensions or 0)
+        self.store.delete(space, tenant.pk, PointSelector())
 
     def check(self, source: Source) -> None:
         """Points equal rows, and every chunk stands in its document's text."""

@@ -1,0 +1,99 @@
+"""The worker inside the server, and the one inside a command."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from bots.selectors import live_source_ids
+from bots.services import create_bot
+from ingestion import worker
+from ingestion.models import IngestJob, JobState
+from sources.models import Source
+from tenants.scope import platform_scope, tenant_scope
+from tests.ingestion.conftest import Plant
+
+
+@pytest.fixture
+def embedded(plant: Plant, settings: Any) -> Iterator[None]:
+    settings.MINIRAG_SWEEP_SECONDS = 0.1
+    worker.start()
+    yield
+    worker.stop()
+
+
+def wait_for(plant: Plant, job: IngestJob) -> IngestJob:
+    ends = time.monotonic() + 20
+    while (row := plant.job(job)).state in (JobState.QUEUED, JobState.RUNNING):
+        assert time.monotonic() < ends, "the worker did not come"
+        time.sleep(0.05)
+    return row
+
+
+def test_the_embedded_worker_takes_what_is_scheduled(plant: Plant, embedded: None) -> None:
+    sources = [plant.text(f"Text number {i}.") for i in range(5)]
+    jobs = [plant.schedule(source) for source in sources]
+    assert {wait_for(plant, job).state for job in jobs} == {JobState.SUCCEEDED}
+    for source in sources:
+        plant.check(source)
+
+
+def test_a_restarted_server_goes_on_at_once(plant: Plant, settings: Any) -> None:
+    settings.MINIRAG_JOB_LEASE_SECONDS = 600
+    job = plant.schedule(plant.text("Some text."))
+    with platform_scope("tests"):
+        IngestJob.objects.update(state=JobState.RUNNING, run_token=job.pk, lease_until=None)
+    worker.start()
+    try:
+        row = wait_for(plant, job)
+    finally:
+        worker.stop()
+    assert (row.state, row.crashes) == (JobState.SUCCEEDED, 1)
+
+
+def test_files_from_the_shell(plant: Plant, tmp_path: Path) -> None:
+    folder = tmp_path / "docs"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "a.md").write_text("# A\n\nAlpha.")
+    (folder / "sub" / "a.md").write_text("# Other A\n\nBeta.")
+    (folder / ".hidden.md").write_text("secret")
+    with tenant_scope(plant.tenant.pk):
+        bot = create_bot(plant.auth, name="Helper", slug="helper")
+    for _ in range(2):
+        out = StringIO()
+        call_command("ingest", str(folder), bot="helper", stdout=out, stderr=StringIO())
+        assert "2 documents" in out.getvalue()
+    with tenant_scope(plant.tenant.pk):
+        (source_id,) = live_source_ids(bot)
+        source = Source.objects.get(pk=source_id)
+    assert set(plant.documents(source)) == {"docs - a.md", "sub - a.md"}
+    assert len(plant.embedder.texts) == 2
+    plant.check(source)
+
+
+def test_a_bad_path_or_bot_is_named(plant: Plant, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="does not exist"):
+        call_command("ingest", str(tmp_path / "none"), bot="helper")
+    (tmp_path / "a.md").write_text("x")
+    with pytest.raises(CommandError, match="no bot 'nobody'"):
+        call_command("ingest", str(tmp_path / "a.md"), bot="nobody")
+
+
+def test_reindex_rebuilds_a_wiped_store(plant: Plant) -> None:
+    source = plant.files(a_md="# A\n\n" + "Alpha. " * 200, b_md="# B\n\nBeta.")
+    plant.ingest(source)
+    ids = [chunk.id for chunk in plant.chunks(source)]
+    plant.wipe()
+    assert plant.points(source) == set()
+    out = StringIO()
+    call_command("reindex", all=True, dry_run=True, stdout=out)
+    assert f"{len(ids)} chunks" in out.getvalue() and plant.points(source) == set()
+    call_command("reindex", all=True, stdout=out, stderr=StringIO())
+    assert [chunk.id for chunk in plant.chunks(source)] == ids
+    plant.check(source)
