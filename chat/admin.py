@@ -36,7 +36,8 @@ class ChatAdmin(DomainAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Chat]:
         rows = super().get_queryset(request).filter(deleted_at__isnull=True)
-        return rows.annotate(messages_sent=Count("messages"))
+        counted: QuerySet[Chat] = rows.annotate(messages_sent=Count("messages"))
+        return counted
 
     @admin.display(description="title", ordering="title")
     def shown_title(self, row: Chat) -> str:

@@ -295,7 +295,7 @@ def test_stale_points_do_not_crowd_out_live_ones(house: House, settings: Any) ->
         )  # fmt: skip
         house.index(old)
     found = search(house, {"query": PARTS[0], "source_ids": [str(house.source.pk)], "top_k": 2})
-    assert [hit["text"] for hit in found.json()["hits"]][0] == PARTS[0]
+    assert next(hit["text"] for hit in found.json()["hits"]) == PARTS[0]
 
 
 # --- the widget --------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -27,7 +29,7 @@ def run(pieces: list[str]) -> tuple[str, list[PlacedMarker]]:
 @example("```" + "x" * 500 + "\n[9]\n```\n[9]", [3, 450])
 def test_any_cut_gives_the_same(text: str, cuts: list[int]) -> None:
     places = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
-    cut = [text[start:end] for start, end in zip(places, places[1:], strict=False)]
+    cut = [text[start:end] for start, end in itertools.pairwise(places)]
     assert run(cut) == run([text]) == run(list(text))
 
 
