@@ -12,6 +12,7 @@ from django.http import StreamingHttpResponse
 from django.test import AsyncClient
 
 from chat import turns
+from chat.event_logs import event_log
 from chat.models import DailyWidgetCount
 from minirag.errors import ProviderMisconfigured
 from sources.models import Chunk, Document, Source
@@ -186,7 +187,7 @@ async def test_a_repeat_under_the_same_key_attaches(house: House, api: Api) -> N
     first = await read(await post(api, "/chat", body(house, stream=True), **key))
     again = await read(await post(api, "/chat", body(house, stream=True), **key))
     assert again == first and len(house.chat.history) == 1
-    turns.event_log.cache_clear()  # as after a restart: only the row is left
+    event_log.cache_clear()  # as after a restart: only the row is left
     late = await read(await post(api, "/chat", body(house, stream=True), **key))
     assert [name for _, name, _ in late] == ["start", "delta", "done"]
     assert late[-1][2] == first[-1][2]
@@ -266,7 +267,8 @@ def test_a_document_being_replaced_is_never_missing(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The flip happens between the store's answer and the reading of the rows."""
-    real, looks = house.store.search, []
+    real = house.store.search
+    looks: list[Any] = []
 
     def search_then_flip(*args: Any) -> Any:
         hits = real(*args)

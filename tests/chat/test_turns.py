@@ -10,6 +10,7 @@ import pytest
 
 from chat import turns
 from chat.database import in_database
+from chat.event_logs import event_log
 from chat.events import Event, EventName
 from chat.models import Chat, Citation, Message, MessageStatus
 from chat.selectors import get_message
@@ -184,7 +185,7 @@ async def stop(house: House, message_id: UUID) -> None:
     message = await row(house, message_id)
     with tenant_scope(house.tenant.pk):
         await in_database(request_stop, house.auth, message)
-    await turns.event_log().ask_stop(message_id)
+    await event_log().ask_stop(message_id)
 
 
 async def test_stop_ends_a_provider_that_hangs(house: House, steered: SteeredModel) -> None:
@@ -311,7 +312,7 @@ async def test_a_deleted_chat_ends_its_stream(house: House, steered: SteeredMode
     opened = await ask(house)
     await asyncio.wait_for(steered.asked.wait(), 5)
     await in_tenant(house, lambda: Chat.objects.filter(pk=opened.turn.chat_id).delete())
-    await turns.event_log().ask_stop(opened.turn.message_id)
-    logged = [one async for one in turns.event_log().read(opened.turn.message_id, 0, 5.0) if one]
+    await event_log().ask_stop(opened.turn.message_id)
+    logged = [one async for one in event_log().read(opened.turn.message_id, 0, 5.0) if one]
     assert logged[-1].event.data["code"] == ErrorCode.NOT_FOUND
     assert await in_tenant(house, lambda: Citation.objects.count()) == 0
