@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from minirag import health, pages
+from minirag.api.errors import unknown_path
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -23,6 +24,8 @@ urlpatterns = [
     path("v1/", include("usage.urls")),
     path("widget/v1/", include("chat.widget_urls")),
     path("v1/", include("minirag.api.urls")),
+    # Last: whatever no view has below the API is a JSON 404, also under DEBUG.
+    re_path(r"^(?:v1|openai|widget|mcp)(?:/|$)", unknown_path),
 ]
 
 handler400 = "minirag.api.errors.handler400"

@@ -9,7 +9,6 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from minirag.api.context import info_of
 from tenants.api_base import PublicView, TenantView
 from tenants.context import ActorKind
 from tenants.models import TokenScope, User
@@ -58,14 +57,8 @@ class AcceptInvitation(PublicView):
         auth=[],
     )
     def post(self, request: Request) -> Response:
-        data, info = self.body(AcceptInput), info_of(request)
-        membership = accept_invitation(
-            request._request,
-            data["token"],
-            data["password"],
-            ip=info.ip,
-            request_id=info.request_id,
-        )
+        data = self.body(AcceptInput)
+        membership = accept_invitation(request._request, data["token"], data["password"])
         return Response(TokenPairSerializer(open_login(membership, request._request)).data)
 
 

@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
+from minirag.api.context import info_of
 from minirag.errors import Conflict, Invalid, NotFound, Unauthenticated
 from tenants import audit, tokens
 from tenants.context import AuthContext
@@ -82,9 +83,7 @@ def find_invitation(raw: str) -> Membership:
     return found
 
 
-def accept_invitation(
-    request: HttpRequest, raw: str, password: str, *, ip: str | None = None, request_id: str = ""
-) -> Membership:
+def accept_invitation(request: HttpRequest, raw: str, password: str) -> Membership:
     """Makes the invited person a member. A new account gets ``password``; a known one has to know
     its own. Raises ``NotFound``, ``Invalid`` or ``RateLimited``.
     """
@@ -109,6 +108,7 @@ def accept_invitation(
             user.save(update_fields=["password"])
         membership.refresh_from_db()
         membership.user = user
-        auth = context_of(membership, ip=ip, request_id=request_id)
+        info = info_of(request)
+        auth = context_of(membership, ip=info.ip, request_id=info.request_id)
         audit.record(auth, "user.accept", membership, detail={"role": membership.role})
     return membership

@@ -114,7 +114,8 @@ def run_threads(count: int, work: Any) -> None:
 
 
 def test_counting_is_exact_under_threads() -> None:
-    counter, seen = limits.MemoryCounter(), []
+    counter = limits.MemoryCounter()
+    seen: list[int] = []
     run_threads(16, lambda: seen.extend(counter.hit("k")[0] for _ in range(50)))
     assert sorted(seen) == list(range(1, 801))
 
@@ -132,7 +133,8 @@ def test_a_window_ends() -> None:
 @pytest.mark.services
 def test_counting_is_exact_in_redis() -> None:
     counter = limits.RedisCounter(os.environ["REDIS_URL"])
-    key, seen = uuid.uuid4().hex, []
+    key = uuid.uuid4().hex
+    seen: list[int] = []
     run_threads(8, lambda: seen.extend(counter.hit(key)[0] for _ in range(25)))
     assert sorted(seen) == list(range(1, 201))
     assert 0 < counter.hit(key)[1] <= 60

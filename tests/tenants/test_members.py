@@ -21,7 +21,8 @@ JSON = "application/json"
 
 def member(user: User) -> Membership:
     with platform_scope("tests"):
-        return Membership.objects.get(user=user)
+        found: Membership = Membership.objects.get(user=user)
+        return found
 
 
 def test_roles_and_scopes_over_all_operations(tenant: Tenant) -> None:

@@ -178,7 +178,8 @@ def test_kinds_of_jwt_do_not_stand_in_for_each_other(tenant: Tenant) -> None:
     assert client_for(pair["refresh"]).get("/v1/tenants/me").status_code == 401
     wrong = Client().post("/v1/auth/refresh", {"refresh": pair["access"]}, content_type=JSON)
     assert wrong.status_code == 401
-    for null in (None, "", [], {}, 0, False):
+    nulls: tuple[Any, ...] = (None, "", [], {}, 0, False)
+    for null in nulls:
         answer = Client().post("/v1/auth/refresh", {"refresh": null}, content_type=JSON)
         assert answer.status_code == 400, null
 

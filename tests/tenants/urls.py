@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import include, path, re_path
 
 from minirag.api import errors
-from tenants.invitation_page import invitation
+from tenants.console.views import invitation
 
 urlpatterns = [
     path("v1/", include("minirag.api.urls")),

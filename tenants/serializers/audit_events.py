@@ -1,0 +1,39 @@
+"""The audit record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from minirag.api.serializers import PageParams
+from tenants.models import AuditEvent
+
+
+class AuditEventSerializer(serializers.ModelSerializer[AuditEvent]):
+    class Meta:
+        model = AuditEvent
+        fields = [
+            "id",
+            "created_at",
+            "actor_kind",
+            "actor_id",
+            "actor",
+            "action",
+            "object_type",
+            "object_id",
+            "outcome",
+            "detail",
+            "ip",
+            "request_id",
+        ]
+
+
+class AuditParams(PageParams):
+    actor = serializers.CharField(max_length=254, required=False)
+    action = serializers.CharField(max_length=80, required=False)
+    to = serializers.DateTimeField(required=False)
+
+    def get_fields(self) -> dict[str, Any]:
+        # "from" is a word of Python's.
+        return {**super().get_fields(), "from": serializers.DateTimeField(required=False)}
