@@ -14,6 +14,7 @@ from ingestion import worker
 from minirag import wiring
 from minirag.asgi import application
 from minirag.errors import MiniRAGError
+from minirag.memory import share_heaps
 from minirag.server import run_server
 from minirag.server_lock import hold_server_lock
 
@@ -40,6 +41,7 @@ def serve(host: str, port: int, on_serving: Callable[[], None]) -> None:
 
     With ``REDIS_URL`` this is one web process of several, and the workers are Celery's.
     """
+    share_heaps()
     if not wiring.is_embedded():
         _web(host, port, on_serving)
         return

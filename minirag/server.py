@@ -16,7 +16,7 @@ from django.conf import settings
 logger = logging.getLogger(__name__)
 
 
-class BoundedRequest(WebRequest):
+class BoundedRequest(WebRequest):  # type: ignore[misc]
     """Refuses a body larger than any route takes while it still comes in.
 
     Daphne gathers the whole body before the application sees a byte, so the application's own
@@ -42,7 +42,7 @@ class BoundedRequest(WebRequest):
         self.transport.loseConnection()
 
 
-class BoundedFactory(HTTPFactory):
+class BoundedFactory(HTTPFactory):  # type: ignore[misc]
     """Builds connections whose requests are bounded."""
 
     def buildProtocol(self, addr: Any) -> Any:  # Twisted's name
@@ -55,10 +55,12 @@ class BoundedFactory(HTTPFactory):
 daphne.server.HTTPFactory = BoundedFactory
 
 
-class EmbeddedServer(Server):
+class EmbeddedServer(Server):  # type: ignore[misc]
     """Daphne's server with our request class and an orderly end."""
 
-    def __init__(self, *args: Any, before_stop: Callable[[], Awaitable[None]], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, before_stop: Callable[[], Awaitable[None]], **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.before_stop = before_stop
         self.failed = False

@@ -89,7 +89,11 @@ class SourceAdmin(DomainAdmin):
         shown = ["name", "type", "content", "url", "uploads", "metadata", "ingest_now"]
         if obj is None:
             return shown
-        idle = {"text": {"url", "uploads"}, "url": {"content", "uploads"}, "file": {"content", "url"}}
+        idle = {
+            "text": {"url", "uploads"},
+            "url": {"content", "uploads"},
+            "file": {"content", "url"},
+        }
         fields = [name for name in shown if name not in idle[obj.type]]
         return [*fields, "status", "problem", "last_ingested_at"]
 

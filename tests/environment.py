@@ -1,15 +1,30 @@
-"""The environment of the tests: development settings, a throw-away data folder, loopback only.
+"""The environment of the tests, set before Django reads it (``-p tests.environment``).
 
-Loaded by ``-p`` (pyproject.toml), since pytest-django reads the settings before any conftest runs.
+Development settings, secrets of their own, a throw-away data folder: never this folder's ``var``.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 
-os.environ.setdefault("MINIRAG_ENV", "development")
-os.environ.setdefault("SECRET_KEY", "test-only-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEF")
-os.environ.setdefault("MINIRAG_ENCRYPTION_KEYS", "7v0q3Yb1u5mXn2k8w4c6Zr9t0aHd_eJfGiLoPsQxTyA=")
-os.environ["MINIRAG_DATA_DIR"] = tempfile.mkdtemp(prefix="minirag-tests-")
-os.environ["MINIRAG_FAKES"] = "1"
+_folder = tempfile.mkdtemp(prefix="minirag-tests-")
+
+
+def _remove(owner: int = os.getpid()) -> None:
+    """At the end of this process, not of a child that was forked from it."""
+    if os.getpid() == owner:
+        shutil.rmtree(_folder, ignore_errors=True)
+
+
+atexit.register(_remove)
+
+os.environ.update(
+    MINIRAG_ENV="development",
+    SECRET_KEY="test-only-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEF",
+    MINIRAG_ENCRYPTION_KEYS="7v0q3Yb1u5mXn2k8w4c6Zr9t0aHd_eJfGiLoPsQxTyA=",
+    MINIRAG_DATA_DIR=_folder,
+    MINIRAG_FAKES="1",
+)

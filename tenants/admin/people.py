@@ -42,8 +42,7 @@ class MembershipAdmin(DomainAdmin, ShownOnce):
 
     def create(self, auth: AuthContext, form: Any) -> models.Model:
         made = invite(auth, email=form.cleaned_data["email"], role=form.cleaned_data["role"])
-        made.membership.minirag_link = made.link
-        return made.membership
+        return self.hand_over(made.membership, made.link)
 
     def change(self, auth: AuthContext, row: Any, form: DomainForm) -> models.Model:
         return change_role(auth, row, form.cleaned_data["role"])
@@ -55,7 +54,7 @@ class MembershipAdmin(DomainAdmin, ShownOnce):
         self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
     ) -> HttpResponse:
         words = f"For {obj.user.email}. It works once, and is not shown again."
-        return self.show_once(request, "Hand over this link", obj.minirag_link, words)
+        return self.show_once(request, "Hand over this link", self.handed_over(obj), words)
 
 
 class UserForm(DomainForm):
@@ -80,7 +79,8 @@ class UserAdmin(DomainAdmin):
             setattr(row, name, form.cleaned_data[name])
         row.save(update_fields=form.changed_data or None)
         self._record(request, row, form.changed_data)
-        return row
+        person: models.Model = row
+        return person
 
     def _record(self, request: HttpRequest, row: User, changed: list[str]) -> None:
         actor = request.user

@@ -16,4 +16,4 @@ class AuditEventAdmin(DomainAdmin):
     search_fields = ("actor", "object_id", "request_id")
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        return lookup == "object_id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
+        return lookup == "object_id__exact" or super().lookup_allowed(lookup, value, request)

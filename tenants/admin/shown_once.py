@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
@@ -12,6 +13,16 @@ class ShownOnce:
     """A page that can show a new secret."""
 
     admin_site: Any
+
+    @staticmethod
+    def hand_over(row: models.Model, secret: str) -> models.Model:
+        """Let a fresh row carry its secret to the answer, in memory only."""
+        row.__dict__["_shown_once"] = secret
+        return row
+
+    @staticmethod
+    def handed_over(row: models.Model) -> str:
+        return str(row.__dict__.get("_shown_once", ""))
 
     def show_once(self, request: HttpRequest, title: str, secret: str, words: str) -> HttpResponse:
         context = {**self.admin_site.each_context(request), "title": title}

@@ -81,8 +81,8 @@ class TenantAdmin(DomainAdmin, ShownOnce):
         actor = request.user.email if isinstance(request.user, User) else ""
         email = form.cleaned_data["owner_email"]
         made = create_tenant(name=form.cleaned_data["name"], email=email, actor=actor)
-        form.secrets = made  # type: ignore[attr-defined]
-        return made.tenant
+        password = made.password or "(has an account already)"
+        return self.hand_over(made.tenant, f"{made.owner.email}  {password}  {made.api_token}")
 
     def change(self, auth: AuthContext, row: Any, form: DomainForm) -> models.Model:
         data = form.cleaned_data
@@ -112,23 +112,14 @@ class TenantAdmin(DomainAdmin, ShownOnce):
             tenant,
             model=model,
             credentials=Credentials({**kept, **given}),
-            has_chunks=tenant_has_chunks(auth),
+            has_chunks=tenant_has_chunks(),
         )
 
     def response_add(
         self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
     ) -> HttpResponse:
-        made = getattr(obj, "minirag_made", None)
-        if made is None:
-            return super().response_add(request, obj, post_url_continue)
-        secret = f"{made.owner.email}  {made.password or '(has an account already)'}"
-        words = f"Its first API token: {made.api_token}. Neither is shown again."
-        return self.show_once(request, f"{obj.name}: its owner signs in with", secret, words)
-
-    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
-        row = super().save_form(request, form, change)
-        row.minirag_made = getattr(form, "secrets", None)
-        return row
+        words = "E-mail, password and first API token of its owner. They are not shown again."
+        return self.show_once(request, f"{obj.name} is made", self.handed_over(obj), words)
 
     @admin.action(description="Suspend: refuse its every credential", permissions=["platform"])
     def suspend(self, request: HttpRequest, queryset: QuerySet[Tenant]) -> None:

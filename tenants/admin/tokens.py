@@ -55,8 +55,7 @@ class ApiTokenAdmin(DomainAdmin, ShownOnce):
         data = form.cleaned_data
         until = timezone.now() + timedelta(days=data["days"]) if data["days"] else None
         made = create_api_token(auth, name=data["name"], scopes=data["scopes"], expires_at=until)
-        made.row.minirag_raw = made.raw
-        return made.row
+        return self.hand_over(made.row, made.raw)
 
     def remove(self, auth: AuthContext, row: Any) -> None:
         revoke_api_token(auth, row)
@@ -65,7 +64,7 @@ class ApiTokenAdmin(DomainAdmin, ShownOnce):
         self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
     ) -> HttpResponse:
         words = "Keep it now: only its digest is stored, and it is not shown again."
-        return self.show_once(request, f"API token {obj.name}", obj.minirag_raw, words)
+        return self.show_once(request, f"API token {obj.name}", self.handed_over(obj), words)
 
     @admin.display(description="token")
     def shown(self, row: ApiToken) -> str:

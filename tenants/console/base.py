@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import flatten_fieldsets
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.forms import ModelChoiceField
@@ -114,6 +115,10 @@ class DomainAdmin(_ModelAdmin):
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> type[DomainForm]:
+        if not self.in_console and obj is None:
+            # Rows keep their tenant: the model field is not editable, ours is put in below.
+            names = flatten_fieldsets(self.get_fieldsets(request, obj))
+            kwargs.setdefault("fields", [name for name in names if name != "tenant"])
         base = cast(type[DomainForm], super().get_form(request, obj, change, **kwargs))
         page = self
 
@@ -236,6 +241,10 @@ class ScopedInline(_TabularInline):
     extra = 0
     can_delete = False
     show_change_link = True
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """All: times and the like are no form fields, and Django asks before it looks at rights."""
+        return tuple(self.fields or ())
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return True  # who sees the parent sees its rows

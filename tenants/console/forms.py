@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -23,10 +22,12 @@ class DomainForm(_ModelForm):
     So a refusal of the service stands beside its field, and nothing is saved in another way.
     """
 
-    # Set by DomainAdmin.get_form: calls the service and returns the row.
-    apply: Callable[[DomainForm], models.Model] | None = None
     saved: models.Model | None = None
     _outcome: bool | None = None
+
+    def apply(self) -> models.Model | None:
+        """Call the service and return the row; DomainAdmin binds it."""
+        return None
 
     def is_valid(self) -> bool:
         if self._outcome is None:
@@ -34,10 +35,8 @@ class DomainForm(_ModelForm):
         return self._outcome
 
     def _applied(self) -> bool:
-        if self.apply is None:
-            return True
         try:
-            self.saved = self.apply()  # type: ignore[call-arg]
+            self.saved = self.apply()
         except MiniRAGError as error:
             self._show(error)
             return False

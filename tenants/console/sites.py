@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -16,8 +15,6 @@ from tenants.models import Membership, User
 from tenants.scope import platform_scope, tenant_scope
 from tenants.session import active_membership, memberships_of
 
-View = Callable[..., HttpResponseBase]
-
 
 class ScopedSite(admin.AdminSite):
     """A site whose views run, and render, inside the scope that ``scope_of`` gives."""
@@ -26,15 +23,15 @@ class ScopedSite(admin.AdminSite):
         """The scope of this request; ``has_permission`` was true before it is asked."""
         raise PermissionError("A scoped site must say whose rows it shows.")
 
-    def admin_view(self, view: View, cacheable: bool = False) -> View:
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         def scoped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             with self.scope_of(request):
-                response = view(request, *args, **kwargs)
+                response: HttpResponseBase = view(request, *args, **kwargs)
                 if isinstance(response, TemplateResponse) and not response.is_rendered:
                     response.render()  # lazily it would query outside the scope
                 return response
 
-        return super().admin_view(scoped, cacheable)  # type: ignore[arg-type,return-value]
+        return super().admin_view(scoped, cacheable)
 
 
 class ConsoleSite(ScopedSite):
