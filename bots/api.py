@@ -12,13 +12,9 @@ from bots.checking import check_bot
 from bots.selectors import access_bot, list_bots
 from bots.serializers import BotCreate, BotSerializer, BotUpdate, CheckSerializer
 from bots.services import create_bot, delete_bot, update_bot
-from minirag.api.serializers import PageParams, StrictSerializer, page_of
+from minirag.api.serializers import NoBody, PageParams, page_of
 from tenants.api_base import TenantView
 from tenants.models import TokenScope
-
-
-class NoBody(StrictSerializer):
-    """An empty object, or nothing."""
 
 
 class BotsView(TenantView):

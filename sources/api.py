@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from ingestion.serializers import IngestJobSerializer
 from ingestion.services import schedule_delete, schedule_ingest
-from minirag.api.serializers import PageParams, StrictSerializer, page_of
+from minirag.api.serializers import NoBody, PageParams, page_of
 from sources.receiving import CappedUploadHandler
 from sources.selectors import access_source, list_documents, list_sources
 from sources.serializers import (
@@ -26,10 +26,6 @@ from sources.serializers import (
 from sources.services import add_uploads, create_source, update_source
 from tenants.api_base import TenantView
 from tenants.models import TokenScope
-
-
-class NoBody(StrictSerializer):
-    """An empty object, or nothing."""
 
 
 class SourcesView(TenantView):

@@ -11,7 +11,7 @@ from minirag.api.serializers import StrictSerializer
 from sources.models import Chunk, Document, DocumentStatus, Source, SourceStatus, SourceType
 
 
-class ErrorFieldSerializer(serializers.Serializer[Any]):
+class RowErrorSerializer(serializers.Serializer[Any]):
     """Why something failed: a code of the closed list, and words."""
 
     code = serializers.CharField()
@@ -58,7 +58,7 @@ class SourceSerializer(serializers.ModelSerializer[Source]):
 
     type = serializers.ChoiceField(choices=SourceType.choices)
     status = serializers.ChoiceField(choices=SourceStatus.choices)
-    error = ErrorFieldSerializer(allow_null=True)
+    error = RowErrorSerializer(allow_null=True)
     counts = serializers.SerializerMethodField()
     content = serializers.SerializerMethodField(
         help_text="Of a text source; null in a list where it is longer than 10,000 characters."
@@ -105,7 +105,7 @@ class DocumentSerializer(serializers.ModelSerializer[Document]):
 
     url = serializers.SerializerMethodField()
     status = serializers.ChoiceField(choices=DocumentStatus.choices)
-    error = ErrorFieldSerializer(allow_null=True)
+    error = RowErrorSerializer(allow_null=True)
     chunk_count = serializers.SerializerMethodField()
 
     class Meta:

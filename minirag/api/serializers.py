@@ -109,6 +109,10 @@ class StrictSerializer(serializers.Serializer[Any]):
         return {(name if bad_text(name) is None else "?"): text for name, text in problems.items()}
 
 
+class NoBody(StrictSerializer):
+    """An empty object, or nothing."""
+
+
 class StrictQuery(StrictSerializer):
     """A serializer for the query string; each parameter at most once."""
 

@@ -25,7 +25,7 @@ from sources.orphans import remove_orphans
 from sources.services import add_upload
 from tenants.models import Tenant
 from tenants.scope import platform_scope, tenant_scope
-from tests.cast import token_of
+from tests.cast import PASSWORD, person, token_of
 from tests.sources.rows import acting, make_document, make_source
 
 
@@ -252,3 +252,22 @@ def test_files_without_a_row_are_removed_once_they_are_old(
         assert remove_orphans(timedelta(hours=1)) == 0
         assert remove_orphans(timedelta(seconds=-1)) == 2
     assert {path.read_bytes() for path in stored(store)} == {b"kept", b"x"}
+
+
+def test_a_session_uploads_with_its_csrf_token(tenant: Tenant, source_id: str, store: Path) -> None:
+    person(tenant, email="editor@acorn.test")
+    client = Client(enforce_csrf_checks=True)
+    client.get("/console/login/")
+    client.post(
+        "/console/login/",
+        {
+            "username": "editor@acorn.test",
+            "password": PASSWORD,
+            "csrfmiddlewaretoken": client.cookies["csrftoken"].value,
+        },
+    )
+    assert upload(client, source_id, ("a.md", b"x")).status_code == 403
+    token = client.cookies["csrftoken"].value
+    answer = upload(client, source_id, ("a.md", b"x"), csrfmiddlewaretoken=token)
+    assert answer.status_code == 201, answer.content
+    assert len(stored(store)) == 1
