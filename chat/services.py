@@ -22,7 +22,7 @@ from chat.orchestrator import Outcome, Turn
 from chat.payloads import usage_data
 from chat.selectors import access_chat, recent_messages
 from chat.widget import count_widget_message, require_open_widget
-from minirag.errors import Conflict, Invalid, NotFound, Unavailable
+from minirag.errors import Conflict, Invalid, NotFound
 from minirag.types import ChatTurn
 from tenants import audit
 from tenants.context import AuthContext
@@ -199,13 +199,6 @@ def _write_citations(turn: Turn, outcome: Outcome) -> None:
         )
         for place, draft in enumerate(outcome.citations)
     )
-
-
-def interrupt_abandoned() -> int:
-    """End answers whose process died. For the sweeper, in ``platform_scope``. Returns how many."""
-    error = Unavailable("The server went down before the answer was complete.").as_field()
-    left = Message.objects.filter(status=MessageStatus.STREAMING, lease_until__lt=Now())
-    return int(left.update(status=MessageStatus.INTERRUPTED, error=error, lease_until=None))
 
 
 def request_stop(auth: AuthContext, message: Message) -> Message:

@@ -23,5 +23,10 @@ app.conf.beat_schedule = {
         "schedule": settings.MINIRAG_SWEEP_SECONDS,
         # A sweep that nobody ran in time is done by the next one.
         "options": {"expires": settings.MINIRAG_SWEEP_SECONDS * 5},
-    }
+    },
+    "sweep-chats": {
+        "task": "chat.sweep",
+        "schedule": float(settings.MINIRAG_CHAT_LEASE_SECONDS),
+        "options": {"expires": float(settings.MINIRAG_CHAT_LEASE_SECONDS)},
+    },
 }

@@ -14,7 +14,8 @@ from chat.event_logs import event_log
 from chat.events import Event, EventName
 from chat.models import Chat, Citation, Message, MessageStatus
 from chat.selectors import get_message
-from chat.services import Ask, begin_turn, interrupt_abandoned, request_stop
+from chat.services import Ask, begin_turn, request_stop
+from chat.tasks import interrupt_abandoned
 from minirag.errors import (
     Conflict,
     ErrorCode,

@@ -1,0 +1,67 @@
+"""Answers whose process died: somebody else ends their rows, so that no chat waits for ever."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from celery import shared_task
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connections
+from django.db.models.functions import Now
+
+from chat.models import Message, MessageStatus
+from minirag.errors import Unavailable
+from tenants.scope import platform_scope
+
+log = logging.getLogger(__name__)
+
+
+def interrupt_abandoned(*, everything: bool = False) -> int:
+    """End answers whose process died. For the sweeper, in ``platform_scope``. Returns how many.
+
+    ``everything`` also takes those whose lease still runs: for a lone server that just starts.
+    """
+    error = Unavailable("The server went down before the answer was complete.").as_field()
+    left = Message.objects.filter(status=MessageStatus.STREAMING)
+    if not everything:
+        left = left.filter(lease_until__lt=Now())
+    return int(left.update(status=MessageStatus.INTERRUPTED, error=error, lease_until=None))
+
+
+@shared_task(name="chat.sweep")  # type: ignore[untyped-decorator]
+def sweep() -> None:
+    """End the answers of processes that died."""
+    sweep_once()
+
+
+def sweep_once(*, everything: bool = False) -> int:
+    """One round; see ``interrupt_abandoned``."""
+    with platform_scope("end answers whose process died"):
+        return interrupt_abandoned(everything=everything)
+
+
+@contextmanager
+def sweeping() -> Iterator[None]:
+    """While the block lasts, a thread does what Celery's beat does for many processes."""
+    sweep_once(everything=True)
+    stop = threading.Event()
+    thread = threading.Thread(target=_sweep_until, args=(stop,), name="chat-sweeper", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(timeout=5)
+
+
+def _sweep_until(stop: threading.Event) -> None:
+    while not stop.wait(settings.MINIRAG_CHAT_LEASE_SECONDS):
+        try:
+            sweep_once()
+        except (DatabaseError, InterfaceError):
+            log.exception("a round over abandoned answers failed; the next one tries again")
+        finally:
+            connections.close_all()
