@@ -9,6 +9,7 @@ from django.core.management.base import CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from chat import tasks as chat_tasks
 from chat import turns
 from ingestion import worker
 from minirag import wiring
@@ -50,7 +51,8 @@ def serve(host: str, port: int, on_serving: Callable[[], None]) -> None:
             wiring.vector_store()  # held by another process? Say so now, not at the first question
             worker.start()
             try:
-                _web(host, port, on_serving)
+                with chat_tasks.sweeping():
+                    _web(host, port, on_serving)
             finally:
                 worker.stop()
                 wiring.close_store()
