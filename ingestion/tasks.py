@@ -17,6 +17,7 @@ from ingestion.claims import claim, due_jobs, requeue_expired
 from ingestion.clock import database_now
 from ingestion.execution import execute
 from ingestion.leases import going_down
+from minirag.memory import give_back
 from tenants.scope import platform_scope, tenant_scope
 from usage.ledger import release_abandoned
 
@@ -43,6 +44,7 @@ def work_once() -> bool:
         return False
     with tenant_scope(job.tenant_id):
         execute(job)
+    give_back()
     return True
 
 

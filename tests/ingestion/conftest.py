@@ -125,13 +125,16 @@ class Plant:
 
     def text(self, content: str, name: str = "Text") -> Source:
         with tenant_scope(self.tenant.pk):
-            return Source.objects.create(
+            source: Source = Source.objects.create(
                 tenant=self.tenant, name=name, type=SourceType.TEXT, content=content
             )
+            return source
 
     def files(self, **contents: str | bytes) -> Source:
         with tenant_scope(self.tenant.pk):
-            source = Source.objects.create(tenant=self.tenant, name="Files", type=SourceType.FILE)
+            source: Source = Source.objects.create(
+                tenant=self.tenant, name="Files", type=SourceType.FILE
+            )
         self.upload(source, **contents)
         return source
 
@@ -154,11 +157,13 @@ class Plant:
 
     def job(self, job: IngestJob) -> IngestJob:
         with platform_scope("tests"):
-            return IngestJob.objects.get(pk=job.pk)
+            row: IngestJob = IngestJob.objects.get(pk=job.pk)
+            return row
 
     def source(self, source: Source) -> Source:
         with platform_scope("tests"):
-            return Source.objects.get(pk=source.pk)
+            row: Source = Source.objects.get(pk=source.pk)
+            return row
 
     def documents(self, source: Source) -> dict[str, Document]:
         with platform_scope("tests"):
@@ -194,6 +199,12 @@ class Plant:
             for chunk in chunks:
                 text = Document.objects.get(pk=chunk.document_id).text
                 assert text[chunk.start : chunk.end] == chunk.text
+
+
+def code(row: IngestJob | Source | Document) -> str:
+    """The code of a row's error."""
+    assert row.error is not None
+    return str(row.error["code"])
 
 
 def run_due() -> int:

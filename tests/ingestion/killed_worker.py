@@ -60,7 +60,7 @@ def prepare() -> None:
 
 def work() -> None:
     embedder = SlowEmbedder()
-    wiring.embedder = lambda model, credentials: embedder  # type: ignore[assignment]
+    wiring.embedder = lambda model, credentials: embedder
     with platform_scope("tests"):
         requeue_expired(everything=True)
         active = IngestJob.objects.filter(state__in=ACTIVE_STATES)

@@ -14,7 +14,7 @@ from minirag.errors import ProviderUnavailable
 from tenants.scope import platform_scope, tenant_scope
 from tests.ingestion.conftest import Plant
 
-PARAGRAPHS = [f"Paragraph {n}. " + f"Sentence {n} says what it says. " * 9 for n in range(6)]
+PARAGRAPHS = [f"Paragraph {n}." + f" Sentence {n} says what it says." * 9 for n in range(6)]
 TEXTS = st.lists(st.sampled_from(PARAGRAPHS), max_size=6).map("\n\n".join)
 KEYS = st.sampled_from(["a_md", "b_txt", "c_md"])
 STEPS = st.one_of(
@@ -26,7 +26,7 @@ STEPS = st.one_of(
 
 @given(st.lists(STEPS, min_size=1, max_size=6))
 @settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_the_store_always_equals_the_rows(plant: Plant, steps: list[Any]) -> None:
     source = plant.files()

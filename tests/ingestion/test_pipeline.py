@@ -7,10 +7,15 @@ from typing import Any
 import pytest
 
 from ingestion.models import JobState
-from minirag.errors import ProviderMisconfigured, ProviderRejected, ProviderUnavailable
+from minirag.errors import (
+    MiniRAGError,
+    ProviderMisconfigured,
+    ProviderRejected,
+    ProviderUnavailable,
+)
 from sources.models import Document, DocumentStatus, Source, SourceStatus
 from tenants.scope import platform_scope
-from tests.ingestion.conftest import Plant, run_due
+from tests.ingestion.conftest import Plant, code, run_due
 
 BOOK = "\n\n".join(
     f"## Chapter {n}\n\n" + " ".join(f"Fact {n}-{i} stands in the book." for i in range(12))
@@ -64,26 +69,26 @@ def test_a_poison_document_of_many_fails_alone(plant: Plant) -> None:
     files = {f"doc{i}_md": f"# Doc {i}\n\nThis is document {i}." for i in range(30)}
     source = plant.files(bad_pdf=b"%PDF-1.7 not one", empty_txt="   ", **files)
     job = plant.ingest(source)
-    assert job.state == JobState.PARTIAL and job.error["code"] == "unreadable_source"
+    assert job.state == JobState.PARTIAL and code(job) == "unreadable_source"
     assert plant.source(source).status == SourceStatus.PARTIAL
     documents = plant.documents(source)
     failed = {key for key, d in documents.items() if d.status == DocumentStatus.FAILED}
     assert failed == {"bad.pdf", "empty.txt"}
-    assert all(documents[key].error["code"] == "unreadable_source" for key in failed)
+    assert all(code(documents[key]) == "unreadable_source" for key in failed)
     plant.check(source)
 
 
 def test_nothing_readable_at_all_fails_the_source(plant: Plant) -> None:
     source = plant.files(bad_pdf=b"%PDF-1.7 not one")
     job = plant.ingest(source)
-    assert job.state == JobState.FAILED and job.error["code"] == "unreadable_source"
+    assert job.state == JobState.FAILED and code(job) == "unreadable_source"
     assert plant.source(source).status == SourceStatus.FAILED
     assert plant.source(source).error == job.error
 
 
 def test_an_empty_source_says_so(plant: Plant) -> None:
     job = plant.ingest(plant.files())
-    assert job.state == JobState.FAILED and job.error["code"] == "unreadable_source"
+    assert job.state == JobState.FAILED and code(job) == "unreadable_source"
 
 
 def test_a_bad_new_version_leaves_the_old_one_answering(plant: Plant) -> None:
@@ -125,21 +130,21 @@ def test_the_same_paragraph_many_times_is_as_many_chunks(plant: Plant) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "code"),
+    ("error", "wanted"),
     [
         (ProviderMisconfigured(), "provider_misconfigured"),
         (ProviderRejected(), "provider_rejected"),
     ],
 )
 def test_a_provider_that_refuses_ends_in_its_code(
-    plant: Plant, error: Exception, code: str
+    plant: Plant, error: MiniRAGError, wanted: str
 ) -> None:
     source = plant.text("Some text.")
     plant.embedder.fail_next(error)
     job = plant.ingest(source)
-    assert job.state == JobState.FAILED and job.error["code"] == code
+    assert job.state == JobState.FAILED and code(job) == wanted
     assert plant.source(source).status == SourceStatus.FAILED
-    assert plant.documents(source)["text"].error["code"] == code
+    assert code(plant.documents(source)["text"]) == wanted
     assert plant.ingest(source).state == JobState.SUCCEEDED
     plant.check(source)
 
@@ -164,7 +169,9 @@ def test_retry_after_is_honoured_without_failing(plant: Plant, settings: Any) ->
     run_due()
     row = plant.job(job)
     assert row.state == JobState.QUEUED and "20 s" in row.waiting_for
-    assert 15 < (row.not_before - row.started_at).total_seconds() < 25
+    assert row.not_before and row.started_at
+    left = (row.not_before - row.started_at).total_seconds()
+    assert 15 < left < 25
     assert plant.source(source).status == SourceStatus.QUEUED
 
 
@@ -178,7 +185,7 @@ def test_a_provider_that_stays_away_fails_the_job(plant: Plant, settings: Any) -
     while plant.job(job).state in (JobState.QUEUED, JobState.RUNNING):
         run_due()
     row = plant.job(job)
-    assert row.state == JobState.FAILED and row.error["code"] == "provider_unavailable"
+    assert row.state == JobState.FAILED and code(row) == "provider_unavailable"
     assert plant.source(source).status == SourceStatus.FAILED
     assert plant.points(source) == set()
 

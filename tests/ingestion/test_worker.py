@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from bots.selectors import live_source_ids
 from bots.services import create_bot
 from ingestion import worker
 from ingestion.models import IngestJob, JobState
@@ -64,14 +63,13 @@ def test_files_from_the_shell(plant: Plant, tmp_path: Path) -> None:
     (folder / "sub" / "a.md").write_text("# Other A\n\nBeta.")
     (folder / ".hidden.md").write_text("secret")
     with tenant_scope(plant.tenant.pk):
-        bot = create_bot(plant.auth, name="Helper", slug="helper")
+        create_bot(plant.auth, name="Helper", slug="helper")
     for _ in range(2):
         out = StringIO()
         call_command("ingest", str(folder), bot="helper", stdout=out, stderr=StringIO())
         assert "2 documents" in out.getvalue()
     with tenant_scope(plant.tenant.pk):
-        (source_id,) = live_source_ids(bot)
-        source = Source.objects.get(pk=source_id)
+        (source,) = Source.objects.filter(bots__slug="helper")
     assert set(plant.documents(source)) == {"docs - a.md", "sub - a.md"}
     assert len(plant.embedder.texts) == 2
     plant.check(source)

@@ -92,7 +92,7 @@ def find_bot(slug: str, tenant_slug: str) -> BotProfile:
         rows = BotProfile.objects.filter(slug=slug)
         if tenant_slug:
             rows = rows.filter(tenant=tenant_by_slug(tenant_slug))
-        bots = list(rows[:2])
+        bots: list[BotProfile] = list(rows[:2])
     if not bots:
         raise CommandError(f"There is no bot '{slug}'.")
     if len(bots) > 1:
