@@ -117,8 +117,8 @@ class DomainAdmin(_ModelAdmin):
     ) -> type[DomainForm]:
         if not self.in_console and obj is None:
             # Rows keep their tenant: the model field is not editable, ours is put in below.
-            names = flatten_fieldsets(self.get_fieldsets(request, obj))
-            kwargs.setdefault("fields", [name for name in names if name != "tenant"])
+            names = kwargs.get("fields") or flatten_fieldsets(self.get_fieldsets(request, obj))
+            kwargs["fields"] = [name for name in names if name != "tenant"]
         base = cast(type[DomainForm], super().get_form(request, obj, change, **kwargs))
         page = self
 
