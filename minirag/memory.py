@@ -5,7 +5,10 @@ from __future__ import annotations
 import ctypes
 import sys
 
-_M_ARENA_MAX = -8
+_M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3
+# Larger blocks come from the system and go straight back. By default glibc raises this up to
+# 32 MiB by itself, and then keeps what it once gave out.
+_DIRECT_BYTES = 256 * 1024
 
 
 def _glibc() -> ctypes.CDLL | None:
@@ -20,6 +23,7 @@ def share_heaps(arenas: int = 2) -> None:
     """Let all threads share few heaps: by default each of our 20 would keep one of its own."""
     if library := _glibc():
         library.mallopt(_M_ARENA_MAX, arenas)
+        library.mallopt(_M_MMAP_THRESHOLD, _DIRECT_BYTES)
 
 
 def give_back() -> None:
