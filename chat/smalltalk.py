@@ -23,7 +23,7 @@ _THANKS = re.compile(
 _TAIL = (
     r"(?:[\s,]+(?:all|there|team|bot|everyone|everybody|again|zusammen|à tous|a todos|allemaal))?"
 )
-_EDGE = " \t\r\n.,!?…~:;-–—。！？、👋🙏😊🙂👍❤️"
+_EDGE = "¡¿ \t\r\n.,!?…~:;-–—。！？、👋🙏😊🙂👍❤️"
 
 
 def is_small_talk(message: str) -> bool:
