@@ -19,12 +19,17 @@ def _safe(value: Any, name: str = "") -> Any:
     if any(part in name.lower() for part in _SECRET) and not isinstance(value, bool):
         return "(set)" if value else None
     if isinstance(value, Mapping):
-        return {str(key): _safe(inner, str(key)) for key, inner in value.items()}
+        return {_storable(str(key)): _safe(inner, str(key)) for key, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_safe(inner) for inner in list(value)[:50]]
     if value is None or isinstance(value, bool | int | float):
         return value
-    return str(value)[:_MAX_TEXT]
+    return _storable(str(value)[:_MAX_TEXT])
+
+
+def _storable(text: str) -> str:
+    """A path can hold what PostgreSQL cannot (NUL, lone surrogates): the record must not fail."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
 def record(

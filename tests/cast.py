@@ -111,10 +111,10 @@ def client_b(other_tenant: Tenant) -> Client:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_limits() -> Iterator[None]:
-    """Each test counts its requests from zero."""
-    limits.counter.cache_clear()
-    yield
+def _fresh_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test counts its requests from zero, in this process."""
+    fresh = limits.MemoryCounter()
+    monkeypatch.setattr(limits, "counter", lambda: fresh)
 
 
 @pytest.fixture(autouse=True)
