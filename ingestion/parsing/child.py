@@ -9,10 +9,10 @@ import json
 import os
 import resource
 import signal
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import NoReturn
 
-from ingestion.parsing.document import ArchiveLimits, Hints
+from ingestion.parsing.orders import Order
 from ingestion.parsing.parsers import parse_bytes
 from minirag.errors import UnreadableSource
 
@@ -25,31 +25,6 @@ _PR_SET_DUMPABLE = 4
 _PR_SET_NO_NEW_PRIVS = 38
 
 libc = ctypes.CDLL(None, use_errno=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What the parent asks for, beside the document itself."""
-
-    hints: Hints
-    archive: ArchiveLimits
-    memory_bytes: int
-    cpu_seconds: int
-    wall_seconds: float
-
-    def as_json(self) -> bytes:
-        return json.dumps(asdict(self)).encode()
-
-    @classmethod
-    def from_json(cls, data: bytes) -> Order:
-        values = json.loads(data)
-        return cls(
-            hints=Hints(**values["hints"]),
-            archive=ArchiveLimits(**values["archive"]),
-            memory_bytes=values["memory_bytes"],
-            cpu_seconds=values["cpu_seconds"],
-            wall_seconds=values["wall_seconds"],
-        )
 
 
 def run(order: Order, zygote: int, document_fd: int, output_fd: int) -> NoReturn:

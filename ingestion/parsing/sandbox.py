@@ -18,8 +18,8 @@ from pathlib import Path
 from django.conf import settings
 
 from ingestion.parsing.answers import read_answer
-from ingestion.parsing.child import Order
 from ingestion.parsing.document import ArchiveLimits, Hints
+from ingestion.parsing.orders import Order
 from minirag.errors import Unavailable, UnreadableSource
 from minirag.types import ParsedDocument, RawDocument
 

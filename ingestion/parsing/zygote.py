@@ -24,8 +24,9 @@ import time
 from dataclasses import dataclass
 
 from ingestion.parsing import child
-from ingestion.parsing.child import EXIT_MEMORY, Order, libc
+from ingestion.parsing.child import EXIT_MEMORY, libc
 from ingestion.parsing.document import ArchiveLimits, Hints
+from ingestion.parsing.orders import Order
 from ingestion.parsing.parsers import parse_bytes
 
 _CLONE_NEWNET = 0x40000000
