@@ -26,6 +26,7 @@ ALLOWED = {
     "minirag/egress/": ("httpcore", "socket"),  # the guard itself
     "ingestion/parsing/": ("socket",),  # AF_UNIX between worker and zygote
     "minirag/management/": ("socket",),  # whether the port to serve on is free
+    "chat/management/": ("http.client",),  # the server of this very folder, on loopback
     "minirag/probe.py": ("http.client",),  # a container's health check of itself
 }
 
