@@ -1,0 +1,124 @@
+"""A real Chromium, a real demo server, and pages that keep a record of what went wrong on them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from tests.conftest import ROOT
+from tests.processes import environment, free_port, processes, wait_for
+
+ARTIFACTS = ROOT / "artifacts"
+_SWITCHES = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",
+)
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def chromium_path() -> str | None:
+    """The browser of this machine."""
+    return next((found for name in _NAMES if (found := shutil.which(name))), None)
+
+
+# One module at a time: while Playwright runs, Django takes its thread for an event loop's.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = chromium_path()
+    assert path, "the browser tests need Chromium; leave them out with -m 'not browser'"
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=list(_SWITCHES))
+        yield started
+        started.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A demo that is ready."""
+
+    url: str
+    state: dict[str, Any]
+
+    @property
+    def chat(self) -> str:
+        return f"{self.url}/chat/{self.state['widget_public_id']}/"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """``make demo`` in a folder of its own, its documents read."""
+    folder: Path = tmp_path_factory.mktemp("demo")
+    # The crawl opens more pages in a minute than a person does.
+    limits = {"MINIRAG_RATE_API": "0", "MINIRAG_RATE_WIDGET": "0", "MINIRAG_RATE_CHAT": "0"}
+    with processes(folder / "logs", environment(folder, **limits)) as group:
+        group.run("firstrun", [sys.executable, "-m", "minirag.firstrun"])
+        port = free_port()
+        server = group.start("demo", [sys.executable, "manage.py", "demo", "--port", str(port)])
+        file = folder / "demo.json"
+
+        def ready() -> bool:
+            assert server.running(), server.output
+            return file.exists()
+
+        wait_for("the demo is ready", ready, 150)
+        yield Demo(f"http://127.0.0.1:{port}", json.loads(file.read_text()))
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Opens pages; what a page must not do is kept and shown at the end of the test."""
+
+    browser: Browser
+    origin: str
+    problems: list[str] = field(default_factory=list)
+    contexts: list[BrowserContext] = field(default_factory=list)
+
+    def open(self, *, width: int = 1280, height: int = 860, **options: Any) -> Page:
+        """A page of a fresh visitor."""
+        size = {"width": width, "height": height}
+        context = self.browser.new_context(viewport=size, **options)  # type: ignore[arg-type]
+        self.contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("console", lambda message: self._console(message))
+        page.on("pageerror", lambda error: self.problems.append(f"error in script: {error}"))
+        page.on("request", lambda request: self._request(request.url))
+        return page
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.problems.append(f"console: {message.text} ({message.location.get('url')})")
+
+    def _request(self, url: str) -> None:
+        if not url.startswith((f"{self.origin}/", "data:", "about:")):
+            self.problems.append(f"request to another origin: {url}")
+
+    def close(self) -> None:
+        for context in self.contexts:
+            context.close()
+
+
+@pytest.fixture
+def pages(browser: Browser, demo: Demo) -> Iterator[Recorder]:
+    """Pages on the demo, clean at the end: no script error, no refused content, no other origin."""
+    recorder = Recorder(browser, demo.url)
+    yield recorder
+    recorder.close()
+    assert not recorder.problems
+
+
+def picture(page: Page, name: str) -> None:
+    """Keep what a person would see."""
+    ARTIFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTIFACTS / f"{name}.png")
