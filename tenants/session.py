@@ -30,10 +30,21 @@ def memberships_of(user: User) -> list[Membership]:
 
 
 def active_membership(request: HttpRequest) -> Membership | None:
-    """The membership this session works under; the first one where none was chosen (yet)."""
+    """The membership this session works under; the first one where none was chosen yet.
+
+    One that was chosen and is lost is not replaced by another: a form meant for one tenant must
+    not land in the next. Signing in again forgets the choice.
+    """
     user = request.user
     if not isinstance(user, User) or not user.is_active:
         return None
     wanted = request.session.get(SESSION_KEY)
     found = memberships_of(user)
-    return next((row for row in found if str(row.tenant_id) == wanted), found[0] if found else None)
+    if wanted is None:
+        return found[0] if found else None
+    return next((row for row in found if str(row.tenant_id) == wanted), None)
+
+
+def forget_tenant(request: HttpRequest) -> None:
+    """Let the next request choose again."""
+    request.session.pop(SESSION_KEY, None)

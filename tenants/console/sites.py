@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from tenants.credentials import context_of
 from tenants.models import Membership, User
 from tenants.scope import platform_scope, tenant_scope
-from tenants.session import active_membership, memberships_of
+from tenants.session import active_membership, forget_tenant, memberships_of
 
 
 class ScopedSite(admin.AdminSite):
@@ -45,6 +45,11 @@ class ConsoleSite(ScopedSite):
 
     def has_permission(self, request: HttpRequest) -> bool:
         return self.membership(request) is not None
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        if request.method == "POST":
+            forget_tenant(request)
+        return super().login(request, extra_context)
 
     def membership(self, request: HttpRequest) -> Membership | None:
         """The membership this request works under, looked up once."""
