@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
@@ -12,12 +13,15 @@ from ingestion.leases import JobRun
 from minirag import wiring
 from minirag.errors import ProviderMisconfigured
 from minirag.protocols import Embedder, VectorStore
-from minirag.types import VectorSpace
+from minirag.types import TokenUsage, VectorSpace
 from tenants.models import Tenant
 from tenants.selectors import vector_space
+from usage import ledger
+from usage.models import UsageKind
 
 # Raised when the splitter changes what it makes of the same text.
 _CHUNKER = 1
+_PROBE = "dimensions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ def open_index(run: JobRun) -> Index:
     embedder = wiring.embedder(tenant.embedding_model, tenant.embedding_credentials)
     dimensions = tenant.index_dimensions
     if dimensions is None:
-        dimensions = run.call(embedder.dimensions)
+        dimensions = _ask_dimensions(run, embedder)
         Tenant.objects.filter(pk=tenant.pk, index_dimensions__isnull=True).update(
             index_dimensions=dimensions
         )
@@ -58,6 +62,22 @@ def open_index(run: JobRun) -> Index:
     run.call(lambda: store.ensure_collection(space))
     size = ChunkSize(settings.MINIRAG_CHUNK_SIZE, settings.MINIRAG_CHUNK_OVERLAP)
     return Index(tenant.pk, space, embedder, store, size)
+
+
+def _ask_dimensions(run: JobRun, embedder: Embedder) -> int:
+    """The length of the model's vectors. A remote one tells it by a call, metered as any other."""
+    if embedder.model.startswith(("local/", "fake/")):
+        return run.call(embedder.dimensions)
+    with ledger.metered(
+        tenant_id=run.job.tenant_id,
+        kind=UsageKind.EMBEDDING,
+        model=embedder.model,
+        estimate=TokenUsage(embedder.count_tokens(_PROBE), estimated=True),
+        ingest_job_id=run.job.pk,
+    ) as meter:
+        answer = run.call(partial(embedder.embed, [_PROBE], purpose="query"))
+        meter.report(answer.usage)
+    return int(answer.vectors.shape[1])
 
 
 def known_space(tenant_id: UUID) -> VectorSpace | None:

@@ -24,6 +24,10 @@ _REWRITTEN = (
 )  # fmt: skip
 
 
+# Documents that change their version in one transaction: few, so that no lock is held for long.
+_FLIPS = 16
+
+
 def publish(run: JobRun, index: Index, plans: Sequence[DocumentPlan], progress: Progress) -> None:
     """Bring the documents of ``plans`` to their next version. Old ones answer until their flip."""
     ids = [plan.document_id for plan in plans]
@@ -41,8 +45,8 @@ def publish(run: JobRun, index: Index, plans: Sequence[DocumentPlan], progress: 
         present = stored_points(run, index, ids)
     if any(not plan.point_ids <= present for plan in plans):
         raise RetrievalUnavailable("The index did not take all of the vectors.")
-    for plan in plans:
-        flip(run, index, plan)
+    for at in range(0, len(plans), _FLIPS):
+        flip(run, index, plans[at : at + _FLIPS])
     progress.at(Stage.SWEEP)
     sweep_points(run, index, ids, present)
 
@@ -64,29 +68,35 @@ def stored_points(run: JobRun, index: Index, document_ids: Sequence[UUID]) -> se
     return run.call(lambda: set(index.store.scroll_ids(index.space, index.tenant_id, selector)))
 
 
-def flip(run: JobRun, index: Index, plan: DocumentPlan) -> None:
-    """The one transaction: rows of the new version instead of those of the old one.
+def flip(run: JobRun, index: Index, plans: Sequence[DocumentPlan]) -> None:
+    """One transaction: rows of the new versions instead of those of the old ones.
 
     A document that was deleted, or got a newer upload meanwhile, is left as it stands.
     """
     with transaction.atomic():
         run.fence()
         _same_space(index)
-        document = Document.objects.select_for_update().filter(pk=plan.document_id).first()
-        if document is None or not _still_wanted(document, plan):
-            return
-        keep = [planned.id for planned in plan.chunks]
+        ids = [plan.document_id for plan in plans]
+        documents = Document.objects.select_for_update().order_by("pk").defer("text").in_bulk(ids)
+        for plan in plans:
+            document = documents.get(plan.document_id)
+            if document is not None and _still_wanted(document, plan):
+                _write_chunks(document, plan)
+                _write_document(document, index, plan)
+
+
+def _write_chunks(document: Document, plan: DocumentPlan) -> None:
+    if document.generation:
         rows = Chunk.objects.filter(document_id=plan.document_id)
-        gone = set(rows.values_list("id", flat=True)) - set(keep)
-        _delete_chunks(gone)
-        Chunk.objects.bulk_create(
-            _chunk_rows(document, plan),
-            batch_size=500,
-            update_conflicts=True,
-            unique_fields=["id"],
-            update_fields=_REWRITTEN,
-        )
-        _write_document(document, index, plan)
+        keep = {planned.id for planned in plan.chunks}
+        _delete_chunks(set(rows.values_list("id", flat=True)) - keep)
+    Chunk.objects.bulk_create(
+        _chunk_rows(document, plan),
+        batch_size=500,
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=_REWRITTEN,
+    )
 
 
 def _same_space(index: Index) -> None:
