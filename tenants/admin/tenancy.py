@@ -86,7 +86,7 @@ class TenantAdmin(DomainAdmin, ShownOnce):
 
     def change(self, auth: AuthContext, row: Any, form: DomainForm) -> models.Model:
         data = form.cleaned_data
-        tenant = Tenant.objects.get(pk=row.pk)
+        tenant: Tenant = Tenant.objects.get(pk=row.pk)
         if "name" in form.changed_data:
             update_tenant(auth, tenant, name=data["name"])
         self._set_embedding(auth, tenant, data)
