@@ -120,6 +120,10 @@ _database: dict[str, Any] = env.db_url(
     "DATABASE_URL", default=f"sqlite:///{MINIRAG_DATA_DIR / 'minirag.sqlite3'}"
 )
 if _database["ENGINE"].endswith("sqlite3"):
+    try:
+        MINIRAG_DATA_DIR.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(f"MINIRAG_DATA_DIR cannot be made: {error}") from error
     # IMMEDIATE takes the write lock at BEGIN: no upgrade deadlocks (0 of 480 lock errors measured).
     _database["OPTIONS"] = {
         "timeout": 20,
