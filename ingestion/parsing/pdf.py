@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,7 +18,11 @@ from minirag.errors import UnreadableSource
 _HYPHEN_BREAK = re.compile("(?<=[^\\W\\d_])[\x02\ufffe\xad]\\s*(?=[a-zß-öø-ÿ])")
 _HYPHEN = re.compile("[\x02\ufffe](?:\\s*\n)?")
 # A line that runs on: long, open at its end, and the next one starts small.
-_RUNS_ON = re.compile(r"(?<=[^\n]{40}[^\W\d_,])\n(?=[a-zß-öø-ÿ])")
+_RUNS_ON = re.compile(r"(?<=[^\n]{40}[\w,;])\n(?=[a-zß-öø-ÿ])")
+# Lines at a page's edge that stand on most pages, their numbers aside: titles, page numbers.
+_EDGE_LINES = 2
+_FURNITURE_PAGES = 3
+_FURNITURE_SHARE = 0.6
 _MAX_BOOKMARKS = 5_000
 _MAX_DEPTH = 6
 
@@ -34,7 +39,8 @@ def parse_pdf(data: bytes) -> Built:
     document = _open(data)
     try:
         builder = DocumentBuilder()
-        pages = [_add_page(builder, document, index) for index in range(len(document))]
+        texts = without_furniture([_page_text(document, n) for n in range(len(document))])
+        pages = [_add_page(builder, text, number) for number, text in enumerate(texts, 1)]
         if not any(pages):
             raise UnreadableSource("The PDF has no text layer, as scanned pages have none.")
         for bookmark, span in _placed(_bookmarks(document), pages):
@@ -64,13 +70,41 @@ class _Page:
     text: str
 
 
-def _add_page(builder: DocumentBuilder, document: pdfium.PdfDocument, index: int) -> _Page | None:
-    text = normalize_text(_page_text(document, index))
+def _add_page(builder: DocumentBuilder, text: str, number: int) -> _Page | None:
     span = builder.block(text)
     if span is None:
         return None
-    builder.mark_page(index + 1, span)
+    builder.mark_page(number, span)
     return _Page(*span, text)
+
+
+def without_furniture(texts: list[str]) -> list[str]:
+    """Pages without running titles and page numbers: they would cut sentences and fill passages."""
+    pages = [text.split("\n") for text in texts]
+    edges = [{_numberless(line) for line in _edges(lines)} for lines in pages]
+    counts = Counter(line for page in edges for line in page if line)
+    filled = sum(bool(text) for text in texts)
+    least = max(_FURNITURE_PAGES, _FURNITURE_SHARE * filled)
+    furniture = {line for line, count in counts.items() if count >= least}
+    return ["\n".join(_kept(lines, furniture)) for lines in pages]
+
+
+def _edges(lines: list[str]) -> list[str]:
+    return lines[:_EDGE_LINES] + lines[-_EDGE_LINES:]
+
+
+def _numberless(line: str) -> str:
+    return re.sub(r"\d+", "0", line.strip())
+
+
+def _kept(lines: list[str], furniture: set[str]) -> list[str]:
+    """From each edge inwards, up to the first line that is the page's own."""
+    start, end = 0, len(lines)
+    while start < min(end, _EDGE_LINES) and _numberless(lines[start]) in furniture:
+        start += 1
+    while end > max(start, len(lines) - _EDGE_LINES) and _numberless(lines[end - 1]) in furniture:
+        end -= 1
+    return lines[start:end]
 
 
 def _page_text(document: pdfium.PdfDocument, index: int) -> str:
@@ -82,7 +116,7 @@ def _page_text(document: pdfium.PdfDocument, index: int) -> str:
         text_page = page.get_textpage()
         try:
             # The other call also yields furniture that lies off the page.
-            return tidy(str(text_page.get_text_bounded()))
+            return normalize_text(tidy(str(text_page.get_text_bounded())))
         finally:
             text_page.close()
     except pdfium.PdfiumError:

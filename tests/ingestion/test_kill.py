@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
+import psycopg
 import pytest
 
 from tests.conftest import ROOT
@@ -65,9 +68,18 @@ def test_a_killed_worker_leaves_everything_ready_once(tmp_path: Path) -> None:
     try_out(tmp_path, f"sqlite:///{tmp_path / 'kill.sqlite3'}")
 
 
+@pytest.fixture
+def postgres() -> Iterator[str]:
+    """The address of an empty database of this test's own, beside the one that is named."""
+    base, _, name = os.environ.get("DATABASE_URL", "").rpartition("/")
+    assert base.startswith("postgres"), "DATABASE_URL names no PostgreSQL"
+    own = f"kill_{uuid4().hex[:12]}"
+    with psycopg.connect(f"{base}/{name}", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {own}")
+        yield f"{base}/{own}"
+        connection.execute(f"DROP DATABASE {own} WITH (FORCE)")
+
+
 @pytest.mark.services
-def test_a_killed_worker_on_postgresql(tmp_path: Path) -> None:
-    if not os.environ.get("DATABASE_URL", "").startswith("postgres"):
-        pytest.fail("DATABASE_URL names no PostgreSQL")
-    base, _, _ = os.environ["DATABASE_URL"].rpartition("/")
-    try_out(tmp_path, f"{base}/{os.environ.get('MINIRAG_KILL_DATABASE', 'mr_kill')}")
+def test_a_killed_worker_on_postgresql(tmp_path: Path, postgres: str) -> None:
+    try_out(tmp_path, postgres)

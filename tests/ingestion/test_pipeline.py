@@ -7,15 +7,18 @@ from typing import Any
 import pytest
 
 from ingestion.models import JobState
+from minirag import wiring
 from minirag.errors import (
     MiniRAGError,
     ProviderMisconfigured,
     ProviderRejected,
     ProviderUnavailable,
 )
+from minirag.providers import local_embedder
 from sources.models import Document, DocumentStatus, Source, SourceStatus
 from tenants.scope import platform_scope
 from tests.ingestion.conftest import Plant, code, run_due
+from usage.models import UsageEvent
 
 BOOK = "\n\n".join(
     f"## Chapter {n}\n\n" + " ".join(f"Fact {n}-{i} stands in the book." for i in range(12))
@@ -213,3 +216,15 @@ def test_a_broken_attempt_goes_on_behind_the_last_batch(plant: Plant, settings: 
     texts = plant.embedder.texts
     assert len(texts) == len(set(texts)) == len(plant.chunks(source))
     plant.check(source)
+
+
+def test_the_local_model_makes_the_vectors(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "embedder", lambda model, credentials: local_embedder())
+    source = plant.text("The office opens at nine. It closes at five.")
+    job = plant.ingest(source)
+    assert job.state == JobState.SUCCEEDED
+    plant.check(source)
+    with platform_scope("tests"):
+        (event,) = UsageEvent.objects.filter(ingest_job_id=job.pk)
+    assert (event.status, event.estimated, event.cost_nano) == ("settled", False, 0)
+    assert event.model == "local/minilm-l6-v2" and event.input_tokens > 8
