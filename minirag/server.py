@@ -12,6 +12,7 @@ import daphne.server
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server, twisted_loop
 from django.conf import settings
+from django.core.exceptions import RequestAborted
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +91,12 @@ def _finish_tasks(before_stop: Callable[[], Awaitable[None]]) -> None:
     twisted_loop.run_until_complete(finish())
 
 
+def _not_of_clients(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A client that goes in the middle of its request is no error of the server's."""
+    if not isinstance(context.get("exception"), RequestAborted):
+        loop.default_exception_handler(context)
+
+
 def run_server(
     application: Any,
     *,
@@ -110,6 +117,7 @@ def run_server(
         server_name="minirag",
         verbosity=0,
     )
+    twisted_loop.set_exception_handler(_not_of_clients)
     server.run()
     if server.failed:
         sys.exit(f"Port {port} on {host} cannot be used. Choose another with PORT= or --port.")
