@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_raw
@@ -23,6 +24,7 @@ _RUNS_ON = re.compile(r"(?<=[^\n]{40}[\w,;])\n(?=[a-zß-öø-ÿ])")
 _EDGE_LINES = 2
 _FURNITURE_PAGES = 3
 _FURNITURE_SHARE = 0.6
+_MOST_NUMBERS = 4
 _MAX_BOOKMARKS = 5_000
 _MAX_DEPTH = 6
 
@@ -79,30 +81,43 @@ def _add_page(builder: DocumentBuilder, text: str, number: int) -> _Page | None:
 
 
 def without_furniture(texts: list[str]) -> list[str]:
-    """Pages without running titles and page numbers: they would cut sentences and fill passages."""
+    """Pages without running titles and page numbers: they would cut sentences and fill passages.
+
+    A line goes when it stands at the edge of most pages with the same words, each number in it
+    being the same everywhere or counting up with the pages; rows of a table do neither.
+    """
     pages = [text.split("\n") for text in texts]
-    edges = [{_numberless(line) for line in _edges(lines)} for lines in pages]
-    counts = Counter(line for page in edges for line in page if line)
-    filled = sum(bool(text) for text in texts)
-    least = max(_FURNITURE_PAGES, _FURNITURE_SHARE * filled)
-    furniture = {line for line, count in counts.items() if count >= least}
-    return ["\n".join(_kept(lines, furniture)) for lines in pages]
+    counts: Counter[str] = Counter()
+    for number, lines in enumerate(pages):
+        counts.update({form for line in _edges(lines) for form in _forms(line, number)})
+    least = max(_FURNITURE_PAGES, _FURNITURE_SHARE * sum(bool(text) for text in texts))
+    furniture = {form for form, count in counts.items() if count >= least}
+    return ["\n".join(_kept(lines, number, furniture)) for number, lines in enumerate(pages)]
 
 
 def _edges(lines: list[str]) -> list[str]:
     return lines[:_EDGE_LINES] + lines[-_EDGE_LINES:]
 
 
-def _numberless(line: str) -> str:
-    return re.sub(r"\d+", "0", line.strip())
+def _forms(line: str, page: int) -> set[str]:
+    """The line with each number either as it is or as its distance from the page's number."""
+    parts = re.split(r"(\d{1,6})", line.strip()[:200])
+    numbers = parts[1::2]
+    if not line.strip() or len(numbers) > _MOST_NUMBERS:
+        return set()
+    ways = [(text, f"<{int(text) - page}>") for text in numbers]
+    return {
+        "".join(word + number for word, number in zip(parts[::2], (*way, ""), strict=True))
+        for way in product(*ways)
+    }
 
 
-def _kept(lines: list[str], furniture: set[str]) -> list[str]:
+def _kept(lines: list[str], page: int, furniture: set[str]) -> list[str]:
     """From each edge inwards, up to the first line that is the page's own."""
     start, end = 0, len(lines)
-    while start < min(end, _EDGE_LINES) and _numberless(lines[start]) in furniture:
+    while start < min(end, _EDGE_LINES) and _forms(lines[start], page) & furniture:
         start += 1
-    while end > max(start, len(lines) - _EDGE_LINES) and _numberless(lines[end - 1]) in furniture:
+    while end > max(start, len(lines) - _EDGE_LINES) and _forms(lines[end - 1], page) & furniture:
         end -= 1
     return lines[start:end]
 

@@ -1,0 +1,37 @@
+"""Running titles and page numbers are no part of a document's text."""
+
+from __future__ import annotations
+
+from ingestion.parsing.pdf import tidy, without_furniture
+
+
+def test_titles_and_page_numbers_go_and_the_text_stays() -> None:
+    bodies = ["Bolts and nuts.", "The frame.", "Brakes, front and rear.", "Index"]
+    pages = [f"Manual 2024\n{body}\n{body[::-1]}\nPage {n} of 4" for n, body in enumerate(bodies, 1)]
+    assert without_furniture(pages) == [f"{body}\n{body[::-1]}" for body in bodies]
+
+
+def test_rows_of_a_table_at_the_edges_stay() -> None:
+    pages = [f"Row {n * n} 17\nRow {n * n + 3} 18\nRow {n * n + 5} 20" for n in range(4, 9)]
+    assert without_furniture(pages) == pages
+
+
+def test_lines_inside_a_page_stay_even_when_they_recur() -> None:
+    pages = [f"a{n * 'x'}\nb{n * 'y'}\nWarning\nc{n * 'z'}\nd{n * 'w'}" for n in range(1, 5)]
+    assert without_furniture(pages) == pages
+
+
+def test_a_short_document_keeps_what_it_repeats() -> None:
+    pages = ["Total: 5\nsum", "Total: 6\nsum"]
+    assert without_furniture(pages) == pages
+
+
+def test_a_page_of_furniture_only_becomes_empty() -> None:
+    pages = ["Title\nreal one", "Title\nreal two", "Title\nreal three", "Title"]
+    assert without_furniture(pages) == ["real one", "real two", "real three", ""]
+
+
+def test_a_line_that_ends_in_a_number_runs_on_too() -> None:
+    line = "The speed sensor gives no signal. Error code E14"
+    assert tidy(f"{line}\nmeans a battery") == f"{line} means a battery"
+    assert tidy("E04\nNo signal from speed") == "E04\nNo signal from speed"
