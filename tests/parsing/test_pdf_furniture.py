@@ -7,7 +7,8 @@ from ingestion.parsing.pdf import tidy, without_furniture
 
 def test_titles_and_page_numbers_go_and_the_text_stays() -> None:
     bodies = ["Bolts and nuts.", "The frame.", "Brakes, front and rear.", "Index"]
-    pages = [f"Manual 2024\n{body}\n{body[::-1]}\nPage {n} of 4" for n, body in enumerate(bodies, 1)]
+    numbered = enumerate(bodies, 1)
+    pages = [f"Manual 2024\n{body}\n{body[::-1]}\nPage {n} of 4" for n, body in numbered]
     assert without_furniture(pages) == [f"{body}\n{body[::-1]}" for body in bodies]
 
 
