@@ -31,6 +31,7 @@ _BATCH = 200
 # Events that wait for a slow Redis; beyond it the oldest are not mirrored.
 _WAITING = 20_000
 _BACK_OFF = 1.0
+_CLOSE_SECONDS = 2.0
 _LISTEN_MS = 5_000
 
 
@@ -45,7 +46,7 @@ class RedisEventLog:
         self._here = MemoryEventLog()
         self._outgoing: deque[tuple[UUID, LoggedEvent]] = deque(maxlen=_WAITING)
         self._more = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
         self._sending: asyncio.Task[None] | None = None
         self._listening: asyncio.Task[None] | None = None
 
@@ -83,10 +84,13 @@ class RedisEventLog:
         self._here.drop_stop(stream)
 
     async def close(self) -> None:
+        self._closing = True
         if self._listening is not None:
             self._listening.cancel()
         if self._sending is not None:
+            # The client may turn a cancellation into an error of its own: hence flag and limit.
             self._sending.cancel()
+            await asyncio.wait([self._sending], timeout=_CLOSE_SECONDS)
         try:
             while self._outgoing:
                 await self._send_batch()
@@ -99,7 +103,7 @@ class RedisEventLog:
 
     async def _send(self) -> None:
         """Mirror events as they come, for as long as the process lives."""
-        while True:
+        while not self._closing:
             await self._more.wait()
             try:
                 await self._send_batch()
@@ -110,7 +114,17 @@ class RedisEventLog:
                 self._more.clear()
 
     async def _send_batch(self) -> None:
-        batch = [self._outgoing[place] for place in range(min(_BATCH, len(self._outgoing)))]
+        """Mirror the next events; what could not be sent waits again, in its order."""
+        batch = [self._outgoing.popleft() for _ in range(min(_BATCH, len(self._outgoing)))]
+        sent = False
+        try:
+            await self._mirror(batch)
+            sent = True
+        finally:
+            if not sent:
+                self._outgoing.extendleft(reversed(batch))
+
+    async def _mirror(self, batch: list[tuple[UUID, LoggedEvent]]) -> None:
         pipe = self._redis.pipeline(transaction=False)
         for stream, logged in batch:
             fields: dict[Any, Any] = {"name": str(logged.event.name), "data": logged.event.json()}
@@ -121,8 +135,6 @@ class RedisEventLog:
             # An entry that a broken batch had written already is refused by its id: no harm.
             if isinstance(outcome, RedisError) and "equal or smaller" not in str(outcome):
                 raise outcome
-        for _ in batch:
-            self._outgoing.popleft()
 
     async def _read_redis(
         self, stream: UUID, after: int, patience: float
@@ -155,7 +167,7 @@ class RedisEventLog:
     async def _listen(self) -> None:
         """Hear the stops that other processes ask for."""
         place = "$"
-        while True:
+        while not self._closing:
             try:
                 found: Any = await self._redis.xread(
                     {_STOPS: place}, count=_BATCH, block=_LISTEN_MS

@@ -13,7 +13,6 @@ import pytest
 
 from bots.models import BotProfile, BotSource
 from chat import event_logs, turns
-from chat.event_logs.memory import MemoryEventLog
 from minirag import sparse, wiring
 from minirag.providers import fake_chat_model, fake_embedder
 from minirag.providers.fakes import FakeChatModel
@@ -180,10 +179,3 @@ def steered(monkeypatch: pytest.MonkeyPatch) -> SteeredModel:
     model = SteeredModel()
     monkeypatch.setattr(wiring, "chat_model", lambda *_: model)
     return model
-
-
-@pytest.fixture
-def log() -> MemoryEventLog:
-    found = event_logs.event_log()
-    assert isinstance(found, MemoryEventLog)
-    return found

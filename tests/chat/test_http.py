@@ -187,9 +187,9 @@ async def test_a_repeat_under_the_same_key_attaches(house: House, api: Api) -> N
     first = await read(await post(api, "/chat", body(house, stream=True), **key))
     again = await read(await post(api, "/chat", body(house, stream=True), **key))
     assert again == first and len(house.chat.history) == 1
-    event_log.cache_clear()  # as after a restart: only the row is left
+    event_log.cache_clear()  # as after a restart: only the row is left, or what Redis has
     late = await read(await post(api, "/chat", body(house, stream=True), **key))
-    assert [name for _, name, _ in late] == ["start", "delta", "done"]
+    assert late == first or [name for _, name, _ in late] == ["start", "delta", "done"]
     assert late[-1][2] == first[-1][2]
     other = await post(api, "/chat", body(house, stream=True, message="Else?"), **key)
     assert other.status_code == 422
