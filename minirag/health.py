@@ -69,6 +69,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
     )
     if not ready:
         response["Retry-After"] = "2"
+        # A probe that is told to wait is no error: Django would log each as one.
+        response._has_been_logged = True  # type: ignore[attr-defined]
     return response
 
 
