@@ -14,6 +14,8 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from minirag.errors import ErrorCode
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
@@ -192,8 +194,16 @@ AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
 AXES_USERNAME_CALLABLE = "tenants.lockout.username_of"
 AXES_LOCKOUT_CALLABLE = "tenants.lockout.locked_out"
-# Its middleware only words the refusal, which our own error handler and the login form do.
-SILENCED_SYSTEM_CHECKS = ["axes.W002"]
+SILENCED_SYSTEM_CHECKS = [
+    # axes' middleware only words the refusal, which our error handler and the login form do.
+    "axes.W002",
+    # Our SecurityHeadersMiddleware sets X-Frame-Options, and CSP frame-ancestors with it.
+    "security.W002",
+    # The proxy in front redirects to https, and whether subdomains follow is its owner's choice.
+    "security.W005",
+    "security.W008",
+    "security.W021",
+]
 LOGIN_URL = "/console/login/"
 LOGIN_REDIRECT_URL = "/console/"
 
@@ -234,7 +244,7 @@ REST_FRAMEWORK = {
         "rest_framework.parsers.FormParser",
         "rest_framework.parsers.MultiPartParser",
     ],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "minirag.api.openapi.Schema",
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "minirag.api.renderers.Negotiation",
     "EXCEPTION_HANDLER": "minirag.api.errors.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
@@ -249,6 +259,17 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/v1",
+    # Choices of fields that share a name, each under a name of its own.
+    "ENUM_NAME_OVERRIDES": {
+        "DocumentStatusEnum": "sources.models.DocumentStatus",
+        "ErrorCodeEnum": [code.value for code in ErrorCode],
+        "MembershipStatusEnum": ["active", "invited"],
+        "RoleEnum": "tenants.models.Role",
+        "ScopeEnum": "tenants.models.TokenScope",
+        "SourceTypeEnum": "sources.models.SourceType",
+        "UsageKindEnum": "usage.models.UsageKind",
+        "WidgetThemeEnum": "bots.models.WidgetTheme",
+    },
 }
 
 # --- limits: every one has a name --------------------------------------------------------------

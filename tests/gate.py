@@ -39,7 +39,7 @@ def run_half(name: str, marks: str, environ: dict[str, str], extra: list[str]) -
     sys.stdout.write(f"== {name} half: pytest -m '{marks}' ==\n")
     sys.stdout.flush()
     command = [sys.executable, "-m", "pytest", "-m", marks, "-n", "2", "--dist", "loadfile"]
-    return subprocess.run([*command, *extra], env=environ, check=False).returncode  # noqa: S603
+    return subprocess.run([*command, *extra], env=environ, check=False).returncode
 
 
 def main(arguments: list[str]) -> int:

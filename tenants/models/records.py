@@ -57,9 +57,7 @@ class IdempotencyRecord(TenantOwned):
 
     class Meta(TenantOwned.Meta):
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "key"], name="one_record_per_idempotency_key"
-            )
+            models.UniqueConstraint(fields=["tenant", "key"], name="one_record_per_idempotency_key")
         ]
 
     def __str__(self) -> str:

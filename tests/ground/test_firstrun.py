@@ -29,4 +29,6 @@ def test_two_folders_share_no_secret(tmp_path: Path) -> None:
     assert a["MINIRAG_ENV"] == "development"
     assert a["SECRET_KEY"] != b["SECRET_KEY"]
     assert len(a["SECRET_KEY"]) >= 50
-    assert master_keys([a["MINIRAG_ENCRYPTION_KEYS"]]) != master_keys([b["MINIRAG_ENCRYPTION_KEYS"]])
+    assert master_keys([a["MINIRAG_ENCRYPTION_KEYS"]]) != master_keys(
+        [b["MINIRAG_ENCRYPTION_KEYS"]]
+    )
