@@ -121,4 +121,4 @@ def pages(browser: Browser, demo: Demo) -> Iterator[Recorder]:
 def picture(page: Page, name: str) -> None:
     """Keep what a person would see."""
     ARTIFACTS.mkdir(exist_ok=True)
-    page.screenshot(path=ARTIFACTS / f"{name}.png")
+    page.screenshot(path=ARTIFACTS / f"{name}.png", animations="disabled")

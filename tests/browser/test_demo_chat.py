@@ -1,4 +1,4 @@
-"""A stranger on the demo: asks, sees the answer come, opens its source; by mouse, keyboard, phone."""
+"""A stranger on the demo asks, sees the answer come, opens its source: by mouse, keys, phone."""
 
 from __future__ import annotations
 
