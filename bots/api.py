@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -13,6 +13,7 @@ from bots.selectors import access_bot, list_bots
 from bots.serializers import BotCreate, BotSerializer, BotUpdate, CheckSerializer
 from bots.services import create_bot, delete_bot, update_bot
 from minirag.api.serializers import NoBody, PageParams, page_of
+from minirag.errors import ErrorCode
 from tenants.api_base import TenantView
 from tenants.models import TokenScope
 
@@ -22,11 +23,12 @@ class BotsView(TenantView):
 
     scopes: ClassVar = {"GET": TokenScope.READ, "POST": TokenScope.WRITE}
     actions: ClassVar = {"POST": "bot.create"}
+    failures: ClassVar = {"POST": (ErrorCode.ADDRESS_REFUSED,)}
     idempotent = True
     atomic = True
 
     @extend_schema(
-        operation_id="list_bot_profiles",
+        operation_id="bot_profiles_list",
         summary="Bots, newest first",
         parameters=[PageParams],
         responses=page_of(BotSerializer),
@@ -35,9 +37,12 @@ class BotsView(TenantView):
         return self.page(list_bots(self.auth), BotSerializer)
 
     @extend_schema(
-        operation_id="create_bot_profile",
+        operation_id="bot_profiles_create",
         summary="Make a bot",
         request=BotCreate,
+        examples=[
+            OpenApiExample("A bot", {"name": "Fleet bot", "source_ids": []}, request_only=True)
+        ],
         responses={201: BotSerializer},
     )
     def post(self, request: Request) -> Response:
@@ -54,14 +59,15 @@ class BotView(TenantView):
         "DELETE": TokenScope.WRITE,
     }
     actions: ClassVar = {"PATCH": "bot.update", "DELETE": "bot.delete"}
+    failures: ClassVar = {"PATCH": (ErrorCode.ADDRESS_REFUSED,)}
     path_objects: ClassVar = {"bot_profile_id": access_bot}
 
-    @extend_schema(operation_id="get_bot_profile", summary="One bot", responses=BotSerializer)
+    @extend_schema(operation_id="bot_profiles_retrieve", summary="One bot", responses=BotSerializer)
     def get(self, request: Request, **_: Any) -> Response:
         return Response(BotSerializer(self.object("bot_profile_id")).data)
 
     @extend_schema(
-        operation_id="update_bot_profile",
+        operation_id="bot_profiles_update",
         summary="Change a bot; widget is merged, credentials are replaced whole",
         request=BotUpdate,
         responses=BotSerializer,
@@ -72,7 +78,7 @@ class BotView(TenantView):
         return Response(BotSerializer(bot).data)
 
     @extend_schema(
-        operation_id="delete_bot_profile",
+        operation_id="bot_profiles_delete",
         summary="Delete a bot with its chats; its usage stays",
         responses={204: None},
     )
@@ -86,12 +92,13 @@ class BotCheckView(TenantView):
 
     scopes: ClassVar = {"POST": TokenScope.WRITE}
     actions: ClassVar = {"POST": "bot.check"}
+    failures: ClassVar = {"POST": (ErrorCode.QUOTA_EXCEEDED,)}
     path_objects: ClassVar = {"bot_profile_id": access_bot}
     rate = "chat"
     idempotent = True
 
     @extend_schema(
-        operation_id="check_bot_profile",
+        operation_id="bot_profiles_check",
         summary="One tiny call to the bot's model",
         request=NoBody,
         responses=CheckSerializer,

@@ -21,7 +21,7 @@ from minirag.api.context import info_of
 from minirag.api.errors import flatten
 from minirag.api.limits import count_request
 from minirag.api.parsers import StrictJSONParser
-from minirag.errors import Invalid, NotFound
+from minirag.errors import ErrorCode, Invalid, NotFound
 from tenants import widget_tokens
 from tenants.scope import platform_scope
 
@@ -34,6 +34,7 @@ class WidgetSessionView(APIView):
 
     # Its credential is the page's Origin.
     public = True
+    failures = {"POST": (ErrorCode.NOT_FOUND, ErrorCode.ORIGIN_REFUSED)}
     authentication_classes: list[Any] = []
     permission_classes: list[Any] = []
     parser_classes = [StrictJSONParser]
@@ -46,7 +47,10 @@ class WidgetSessionView(APIView):
         return super().dispatch(request, *args, **kwargs)
 
     @extend_schema(
-        operation_id="widget_session", request=WidgetSessionInput, responses=WidgetSessionOutput
+        operation_id="widget_session",
+        summary="A visitor's session with one bot",
+        request=WidgetSessionInput,
+        responses=WidgetSessionOutput,
     )
     def post(self, request: Request) -> Response:
         """A session for the page that asks; its ``Origin`` must be one the bot allows."""

@@ -11,13 +11,10 @@ from rest_framework.response import Response
 from ingestion.selectors import access_job, list_jobs
 from ingestion.serializers import IngestJobSerializer, JobFilters
 from ingestion.services import cancel_job, retry_job
-from minirag.api.serializers import StrictSerializer
+from minirag.api.serializers import NoBody, page_of
+from minirag.errors import ErrorCode
 from tenants.api_base import TenantView
 from tenants.models import TokenScope
-
-
-class NoJobBody(StrictSerializer):
-    """An empty object, or nothing."""
 
 
 class IngestJobsView(TenantView):
@@ -26,10 +23,10 @@ class IngestJobsView(TenantView):
     scopes: ClassVar = {"GET": TokenScope.READ}
 
     @extend_schema(
-        operation_id="list_ingest_jobs",
+        operation_id="ingest_jobs_list",
         summary="Jobs, newest first",
         parameters=[JobFilters],
-        responses=IngestJobSerializer(many=True),
+        responses=page_of(IngestJobSerializer),
     )
     def get(self, request: Request) -> Response:
         wanted = self.params(JobFilters)
@@ -43,7 +40,9 @@ class IngestJobView(TenantView):
     scopes: ClassVar = {"GET": TokenScope.READ}
     path_objects: ClassVar = {"job_id": access_job}
 
-    @extend_schema(operation_id="get_ingest_job", summary="One job", responses=IngestJobSerializer)
+    @extend_schema(
+        operation_id="ingest_jobs_retrieve", summary="One job", responses=IngestJobSerializer
+    )
     def get(self, request: Request, **_: Any) -> Response:
         return Response(IngestJobSerializer(self.object("job_id")).data)
 
@@ -53,16 +52,17 @@ class IngestJobCancelView(TenantView):
 
     scopes: ClassVar = {"POST": TokenScope.WRITE}
     actions: ClassVar = {"POST": "ingest_job.cancel"}
+    failures: ClassVar = {"POST": (ErrorCode.CONFLICT,)}
     path_objects: ClassVar = {"job_id": access_job}
 
     @extend_schema(
-        operation_id="cancel_ingest_job",
+        operation_id="ingest_jobs_cancel",
         summary="Cancel a job: at once while it is queued, within seconds while it runs",
-        request=NoJobBody,
+        request=NoBody,
         responses=IngestJobSerializer,
     )
     def post(self, request: Request, **_: Any) -> Response:
-        self.body(NoJobBody)
+        self.body(NoBody)
         job = cancel_job(self.auth, self.object("job_id"))
         return Response(IngestJobSerializer(job).data)
 
@@ -77,12 +77,12 @@ class IngestJobRetryView(TenantView):
     atomic = True
 
     @extend_schema(
-        operation_id="retry_ingest_job",
+        operation_id="ingest_jobs_retry",
         summary="Queue a failed, partial or cancelled job again; it goes on where it was",
-        request=NoJobBody,
+        request=NoBody,
         responses={202: IngestJobSerializer},
     )
     def post(self, request: Request, **_: Any) -> Response:
-        self.body(NoJobBody)
+        self.body(NoBody)
         job = retry_job(self.auth, self.object("job_id"))
         return Response(IngestJobSerializer(job).data, status=202)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.http import HttpRequest
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from ingestion.serializers import IngestJobSerializer
 from ingestion.services import schedule_delete, schedule_ingest
 from minirag.api.serializers import NoBody, PageParams, page_of
+from minirag.errors import ErrorCode
 from sources.receiving import CappedUploadHandler
 from sources.selectors import access_source, list_documents, list_sources
 from sources.serializers import (
@@ -33,11 +34,12 @@ class SourcesView(TenantView):
 
     scopes: ClassVar = {"GET": TokenScope.READ, "POST": TokenScope.WRITE}
     actions: ClassVar = {"POST": "source.create"}
+    failures: ClassVar = {"POST": (ErrorCode.ADDRESS_REFUSED,)}
     idempotent = True
     atomic = True
 
     @extend_schema(
-        operation_id="list_sources",
+        operation_id="sources_list",
         summary="Sources, newest first",
         parameters=[PageParams],
         responses=page_of(SourceSerializer),
@@ -46,9 +48,16 @@ class SourcesView(TenantView):
         return self.page(list_sources(self.auth), SourceSerializer)
 
     @extend_schema(
-        operation_id="create_source",
+        operation_id="sources_create",
         summary="Make a source; ingest it to have it answered from",
         request=SourceCreate,
+        examples=[
+            OpenApiExample(
+                "A text",
+                {"name": "Fleet handbook", "type": "text", "content": "Fuel receipts …"},
+                request_only=True,
+            )
+        ],
         responses={201: SourceSerializer},
     )
     def post(self, request: Request) -> Response:
@@ -65,14 +74,17 @@ class SourceView(TenantView):
         "DELETE": TokenScope.WRITE,
     }
     actions: ClassVar = {"PATCH": "source.update", "DELETE": "source.delete"}
+    failures: ClassVar = {"PATCH": (ErrorCode.ADDRESS_REFUSED,)}
     path_objects: ClassVar = {"source_id": access_source}
 
-    @extend_schema(operation_id="get_source", summary="One source", responses=SourceSerializer)
+    @extend_schema(
+        operation_id="sources_retrieve", summary="One source", responses=SourceSerializer
+    )
     def get(self, request: Request, **_: Any) -> Response:
         return Response(SourceSerializer(self.object("source_id")).data)
 
     @extend_schema(
-        operation_id="update_source",
+        operation_id="sources_update",
         summary="Change a source; answers change with the next ingest",
         request=SourceUpdate,
         responses=SourceSerializer,
@@ -83,7 +95,7 @@ class SourceView(TenantView):
         return Response(SourceSerializer(source).data)
 
     @extend_schema(
-        operation_id="delete_source",
+        operation_id="sources_delete",
         summary="Delete a source: unfindable at once, its index is cleared by the job",
         responses={202: IngestJobSerializer},
     )
@@ -102,7 +114,7 @@ class SourceIngestView(TenantView):
     atomic = True
 
     @extend_schema(
-        operation_id="ingest_source",
+        operation_id="sources_ingest",
         summary="Read a source anew; what is unchanged costs nothing",
         request=NoBody,
         responses={202: IngestJobSerializer},
@@ -118,6 +130,7 @@ class SourceUploadView(TenantView):
 
     scopes: ClassVar = {"POST": TokenScope.WRITE}
     actions: ClassVar = {"POST": "source.upload"}
+    failures: ClassVar = {"POST": (ErrorCode.QUOTA_EXCEEDED,)}
     path_objects: ClassVar = {"source_id": access_source}
     parser_classes = [MultiPartParser]
     idempotent = True
@@ -130,7 +143,7 @@ class SourceUploadView(TenantView):
         return super().initialize_request(request, *args, **kwargs)
 
     @extend_schema(
-        operation_id="upload_to_source",
+        operation_id="sources_upload",
         summary="Store files; the next ingest reads them",
         request={"multipart/form-data": UploadForm},
         responses={201: UploadedSerializer},
@@ -150,7 +163,7 @@ class SourceDocumentsView(TenantView):
     path_objects: ClassVar = {"source_id": access_source}
 
     @extend_schema(
-        operation_id="list_documents",
+        operation_id="sources_documents_list",
         summary="Documents of a source, newest first, without their texts",
         parameters=[PageParams],
         responses=page_of(DocumentSerializer),

@@ -38,7 +38,7 @@ class DocumentView(TenantView):
     path_objects: ClassVar = {"document_id": access_document}
 
     @extend_schema(
-        operation_id="get_document",
+        operation_id="documents_retrieve",
         summary="One document with its normalised text",
         responses=DocumentDetailSerializer,
     )
@@ -46,7 +46,7 @@ class DocumentView(TenantView):
         return Response(DocumentDetailSerializer(self.object("document_id")).data)
 
     @extend_schema(
-        operation_id="delete_document",
+        operation_id="documents_delete",
         summary="Delete a document: unfindable at once, its index is cleared by the job",
         responses={202: IngestJobSerializer},
     )
@@ -62,7 +62,7 @@ class DocumentFileView(TenantView):
     path_objects: ClassVar = {"document_id": access_document}
 
     @extend_schema(
-        operation_id="download_document",
+        operation_id="documents_file",
         summary="The original, as an attachment",
         responses={
             (200, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY, "The file.")
@@ -110,7 +110,7 @@ class DocumentChunksView(TenantView):
     path_objects: ClassVar = {"document_id": access_document}
 
     @extend_schema(
-        operation_id="list_chunks",
+        operation_id="documents_chunks_list",
         summary="Chunks of a document by their ordinal",
         parameters=[PageParams],
         responses=page_of(ChunkSerializer),
@@ -127,7 +127,7 @@ class ChunkView(TenantView):
     path_objects: ClassVar = {"chunk_id": access_chunk}
 
     @extend_schema(
-        operation_id="update_chunk",
+        operation_id="chunks_update",
         summary="Take a passage out of every answer, or let it in again",
         request=ChunkUpdate,
         responses=ChunkSerializer,

@@ -33,7 +33,7 @@ class UsageView(TenantView):
     scopes: ClassVar = {"GET": TokenScope.READ}
 
     @extend_schema(
-        operation_id="get_usage",
+        operation_id="usage_retrieve",
         summary="Sums by day, bot, model or kind",
         parameters=[UsageParams],
         responses=UsageReportSerializer,
@@ -60,7 +60,7 @@ class UsageEventsView(TenantView):
     scopes: ClassVar = {"GET": TokenScope.READ}
 
     @extend_schema(
-        operation_id="list_usage_events",
+        operation_id="usage_events_list",
         summary="Every call, newest first; format=csv streams them all",
         parameters=[EventParams],
         responses={

@@ -10,13 +10,15 @@ from uuid import UUID
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.http.response import HttpResponseBase
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat import turns
 from chat.api.access import AsyncWidgetView
+from chat.api.searching import MODEL_FAILURES
 from chat.api.sse import EventStreamRenderer, stream_response
 from chat.database import in_database
 from chat.event_logs import event_log
@@ -30,6 +32,29 @@ from minirag.errors import ErrorCode, MiniRAGError
 from tenants.api_base import release_connections
 from tenants.models import TokenScope
 
+_QUESTION = {
+    "bot_profile_id": "6f1c2f1e-0d0b-4c43-9f55-0f6e1f0f2d11",
+    "message": "Within how many days are fuel receipts handed in?",
+    "stream": True,
+}
+_STREAM = """id: 1
+event: start
+data: {"chat_id": "…", "message_id": "…", "bot_profile_id": "…"}
+
+id: 2
+event: retrieval
+data: {"query": "…", "rewritten": false, "hits": []}
+
+id: 3
+event: delta
+data: {"text": "Within seven days [1]."}
+
+id: 4
+event: done
+data: {"answer": "Within seven days [1].", "finish_reason": "stop"}
+
+"""
+
 
 class ChatView(AsyncWidgetView):
     """A question to a bot, answered whole or as a stream of events."""
@@ -38,14 +63,23 @@ class ChatView(AsyncWidgetView):
     rate = "chat"
     idempotent = True
     actions = {"POST": "chat.ask"}
+    failures = {"POST": (ErrorCode.NOT_FOUND, ErrorCode.ORIGIN_REFUSED, *MODEL_FAILURES)}
     renderer_classes = [JSONRenderer, EventStreamRenderer, BrowsableRenderer]
 
     @extend_schema(
         operation_id="chat",
+        summary="Ask a bot; whole or as a stream of events",
         request=ChatInput,
+        examples=[OpenApiExample("A question", _QUESTION, request_only=True)],
         responses={
             (200, "application/json"): AnswerOutput,
-            (200, "text/event-stream"): str,
+            (200, "text/event-stream"): OpenApiResponse(
+                OpenApiTypes.STR,
+                "With `stream`: the events `start`, `retrieval`, any number of `delta`, and one "
+                "`done` (data: the whole body of the other form) or `error`. Each has `id:`, "
+                "`event:` and one line of JSON as `data:`; comment lines keep the connection open.",
+                examples=[OpenApiExample("A stream", _STREAM)],
+            ),
         },
     )
     async def post(self, request: Request) -> HttpResponseBase:
@@ -96,8 +130,14 @@ class StopView(AsyncWidgetView):
     scopes = {"POST": TokenScope.CHAT}
     path_objects = {"message_id": access_message}
     actions = {"POST": "message.stop"}
+    failures = {"POST": (ErrorCode.CONFLICT,)}
 
-    @extend_schema(operation_id="message_stop", request=None, responses=MessageOutput)
+    @extend_schema(
+        operation_id="messages_stop",
+        summary="End an answer under way",
+        request=None,
+        responses=MessageOutput,
+    )
     async def post(self, request: Request, message_id: str) -> Response:
         message: Message = await in_database(request_stop, self.auth, self.object("message_id"))
         await event_log().ask_stop(message.pk)

@@ -24,6 +24,7 @@ from chat.serializers import (
     MessageOutput,
 )
 from chat.services import delete_chat, give_feedback
+from minirag.api.serializers import PageParams, page_of
 from minirag.errors import NotFound
 from tenants.models import TokenScope
 
@@ -31,7 +32,12 @@ from tenants.models import TokenScope
 class ChatListView(OwnChatsView):
     scopes = {"GET": TokenScope.READ}
 
-    @extend_schema(operation_id="chats_list", parameters=[ChatsQuery], responses=ChatOutput)
+    @extend_schema(
+        operation_id="chats_list",
+        summary="Chats, newest first",
+        parameters=[ChatsQuery],
+        responses=page_of(ChatOutput),
+    )
     def get(self, request: Request) -> Response:
         """Chats, newest first."""
         wanted = self.params(ChatsQuery)
@@ -48,12 +54,16 @@ class ChatDetailView(OwnChatsView):
     path_objects = {"chat_id": access_chat}
     actions = {"DELETE": "chat.delete"}
 
-    @extend_schema(operation_id="chats_get", responses=ChatOutput)
+    @extend_schema(operation_id="chats_retrieve", summary="One chat", responses=ChatOutput)
     def get(self, request: Request, chat_id: str) -> Response:
         """One chat."""
         return Response(ChatOutput(self.object("chat_id")).data)
 
-    @extend_schema(operation_id="chats_delete", responses={204: None})
+    @extend_schema(
+        operation_id="chats_delete",
+        summary="Delete a chat with its messages",
+        responses={204: None},
+    )
     def delete(self, request: Request, chat_id: str) -> Response:
         """Delete a chat with its messages; an answer under way is stopped."""
         for message_id in delete_chat(self.auth, self.object("chat_id")):
@@ -65,7 +75,12 @@ class ChatMessagesView(OwnChatsView):
     scopes = {"GET": TokenScope.READ}
     path_objects = {"chat_id": access_chat}
 
-    @extend_schema(operation_id="chat_messages_list", responses=MessageOutput(many=True))
+    @extend_schema(
+        operation_id="chats_messages_list",
+        summary="A chat's messages, oldest first",
+        parameters=[PageParams],
+        responses=page_of(MessageOutput),
+    )
     def get(self, request: Request, chat_id: str) -> Response:
         """A chat's messages, oldest first."""
         return self.page(list_messages(self.auth, self.object("chat_id")), MessageOutput)
@@ -75,7 +90,7 @@ class MessageView(OwnChatsView):
     scopes = {"GET": TokenScope.READ}
     path_objects = {"message_id": access_message}
 
-    @extend_schema(operation_id="messages_get", responses=MessageOutput)
+    @extend_schema(operation_id="messages_retrieve", summary="One message", responses=MessageOutput)
     def get(self, request: Request, message_id: str) -> Response:
         """One message."""
         return Response(MessageOutput(self.object("message_id")).data)
@@ -91,7 +106,11 @@ class CitationView(WidgetView):
         reads = hasattr(self, "auth") and self.auth.may(TokenScope.READ)
         return super().may_use(method) or (reads and method in self.scopes)
 
-    @extend_schema(operation_id="message_citation_get", responses=CitedPassageOutput)
+    @extend_schema(
+        operation_id="messages_citations_retrieve",
+        summary="The passage behind a marker",
+        responses=CitedPassageOutput,
+    )
     def get(self, request: Request, message_id: str, marker: str) -> Response:
         """The passage behind a marker, with what stands around the quote."""
         if not (marker.isascii() and marker.isdigit() and len(marker) <= 6):
@@ -115,7 +134,12 @@ class FeedbackView(WidgetView):
     path_objects = {"message_id": access_message}
     actions = {"POST": "message.feedback"}
 
-    @extend_schema(operation_id="message_feedback", request=FeedbackInput, responses=MessageOutput)
+    @extend_schema(
+        operation_id="messages_feedback",
+        summary="Rate an answer",
+        request=FeedbackInput,
+        responses=MessageOutput,
+    )
     def post(self, request: Request, message_id: str) -> Response:
         """Rate an answer; a later rating replaces an earlier one."""
         data = self.body(FeedbackInput)

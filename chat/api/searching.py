@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -13,12 +13,21 @@ from bots.selectors import access_bot, live_source_ids
 from chat.payloads import hit_data
 from chat.retrieval import retrieve
 from chat.serializers import SearchInput, SearchOutput
-from minirag.errors import NotFound
+from minirag.errors import ErrorCode, NotFound
 from sources.models import Source
 from tenants.api_base import TenantView
 from tenants.models import Tenant, TokenScope
 
 _DEFAULT_TOP_K = 5
+
+# What asking a model, or the index, may end in.
+MODEL_FAILURES = (
+    ErrorCode.QUOTA_EXCEEDED,
+    ErrorCode.PROVIDER_MISCONFIGURED,
+    ErrorCode.PROVIDER_REJECTED,
+    ErrorCode.PROVIDER_UNAVAILABLE,
+    ErrorCode.RETRIEVAL_UNAVAILABLE,
+)
 
 
 class SearchView(TenantView):
@@ -27,8 +36,24 @@ class SearchView(TenantView):
     scopes = {"POST": TokenScope.READ}
     idempotent = True
     actions = {"POST": "search"}
+    failures = {"POST": (ErrorCode.NOT_FOUND, *MODEL_FAILURES)}
 
-    @extend_schema(operation_id="search", request=SearchInput, responses=SearchOutput)
+    @extend_schema(
+        operation_id="search",
+        summary="Passages for a query, best first",
+        request=SearchInput,
+        examples=[
+            OpenApiExample(
+                "In a bot's sources",
+                {
+                    "query": "fuel receipts",
+                    "bot_profile_id": "6f1c2f1e-0d0b-4c43-9f55-0f6e1f0f2d11",
+                },
+                request_only=True,
+            )
+        ],
+        responses=SearchOutput,
+    )
     def post(self, request: Request) -> Response:
         """Passages for a query, best first."""
         data = self.body(SearchInput)

@@ -131,7 +131,7 @@ class StrictQuery(StrictSerializer):
 def page_of(row: type[serializers.BaseSerializer[Any]]) -> serializers.Serializer[Any]:
     """The answer of a list, for ``extend_schema(responses=page_of(RowSerializer))``."""
     return inline_serializer(
-        f"{row.__name__.removesuffix('Serializer')}Page",
+        f"{row.__name__.removesuffix('Serializer').removesuffix('Output')}Page",
         {
             "next": serializers.URLField(allow_null=True),
             "previous": serializers.URLField(allow_null=True),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -25,6 +25,7 @@ class ApiTokens(TenantView):
 
     @extend_schema(
         operation_id="api_tokens_list",
+        summary="API tokens, newest first",
         parameters=[PageParams],
         responses=page_of(ApiTokenSerializer),
     )
@@ -33,7 +34,13 @@ class ApiTokens(TenantView):
 
     @extend_schema(
         operation_id="api_tokens_create",
+        summary="Make a token; it is shown in this answer only",
         request=ApiTokenInput,
+        examples=[
+            OpenApiExample(
+                "A token that chats", {"name": "Shop", "scopes": ["chat"]}, request_only=True
+            )
+        ],
         responses={201: NewApiTokenSerializer},
     )
     def post(self, request: Request) -> Response:
@@ -48,11 +55,17 @@ class ApiTokenDetail(TenantView):
     path_objects = {"token_id": access_api_token}
     actions = {"DELETE": "api_token.revoke"}
 
-    @extend_schema(operation_id="api_tokens_retrieve", responses=ApiTokenSerializer)
+    @extend_schema(
+        operation_id="api_tokens_retrieve",
+        summary="One token, without its secret",
+        responses=ApiTokenSerializer,
+    )
     def get(self, request: Request, token_id: str) -> Response:
         return Response(ApiTokenSerializer(self.object("token_id")).data)
 
-    @extend_schema(operation_id="api_tokens_delete", responses={204: None})
+    @extend_schema(
+        operation_id="api_tokens_delete", summary="Revoke a token at once", responses={204: None}
+    )
     def delete(self, request: Request, token_id: str) -> Response:
         revoke_api_token(self.auth, self.object("token_id"))
         return Response(status=204)

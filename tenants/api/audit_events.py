@@ -20,6 +20,7 @@ class AuditEvents(TenantView):
 
     @extend_schema(
         operation_id="audit_events_list",
+        summary="Who did what, newest first",
         parameters=[AuditParams],
         responses=page_of(AuditEventSerializer),
     )

@@ -9,6 +9,7 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from minirag.errors import ErrorCode
 from tenants.api_base import PublicView, TenantView
 from tenants.context import ActorKind
 from tenants.models import TokenScope, User
@@ -30,8 +31,14 @@ _NOTHING = OpenApiResponse(description="Done.")
 class Login(PublicView):
     """Who belongs to several tenants names one; without it, ``fields.tenant`` lists the choices."""
 
+    failures = {"POST": (ErrorCode.UNAUTHENTICATED,)}
+
     @extend_schema(
-        operation_id="auth_login", request=LoginInput, responses=TokenPairSerializer, auth=[]
+        operation_id="auth_login",
+        summary="Log in",
+        request=LoginInput,
+        responses=TokenPairSerializer,
+        auth=[],
     )
     def post(self, request: Request) -> Response:
         data = self.body(LoginInput)
@@ -40,8 +47,14 @@ class Login(PublicView):
 
 
 class Refresh(PublicView):
+    failures = {"POST": (ErrorCode.UNAUTHENTICATED,)}
+
     @extend_schema(
-        operation_id="auth_refresh", request=RefreshInput, responses=TokenPairSerializer, auth=[]
+        operation_id="auth_refresh",
+        summary="A new pair of tokens for a refresh token",
+        request=RefreshInput,
+        responses=TokenPairSerializer,
+        auth=[],
     )
     def post(self, request: Request) -> Response:
         return Response(TokenPairSerializer(refresh_login(self.body(RefreshInput)["refresh"])).data)
@@ -50,8 +63,11 @@ class Refresh(PublicView):
 class AcceptInvitation(PublicView):
     """Turns an invitation's link into a membership, and logs in."""
 
+    failures = {"POST": (ErrorCode.NOT_FOUND,)}
+
     @extend_schema(
         operation_id="auth_accept_invitation",
+        summary="Accept an invitation, and log in",
         request=AcceptInput,
         responses=TokenPairSerializer,
         auth=[],
@@ -67,7 +83,12 @@ class Logout(TenantView):
 
     scopes = {"POST": TokenScope.READ}
 
-    @extend_schema(operation_id="auth_logout", request=None, responses={204: _NOTHING})
+    @extend_schema(
+        operation_id="auth_logout",
+        summary="End this login",
+        request=None,
+        responses={204: _NOTHING},
+    )
     def post(self, request: Request) -> Response:
         log_out(self.auth)
         if self.auth.kind is ActorKind.USER and self.auth.session_id is None:
@@ -80,7 +101,11 @@ class Me(TenantView):
 
     scopes = {"GET": TokenScope.READ}
 
-    @extend_schema(operation_id="auth_me", responses=MeSerializer)
+    @extend_schema(
+        operation_id="auth_me",
+        summary="Who the credential is, and what it may do",
+        responses=MeSerializer,
+    )
     def get(self, request: Request) -> Response:
         return Response(MeSerializer(self._me()).data)
 
@@ -102,7 +127,12 @@ class Password(TenantView):
 
     scopes = {"POST": TokenScope.READ}
 
-    @extend_schema(operation_id="auth_password", request=PasswordInput, responses={204: _NOTHING})
+    @extend_schema(
+        operation_id="auth_password",
+        summary="Set a new password; other logins end",
+        request=PasswordInput,
+        responses={204: _NOTHING},
+    )
     def post(self, request: Request) -> Response:
         data = self.body(PasswordInput)
         user = change_password(request._request, self.auth, data["old"], data["new"])

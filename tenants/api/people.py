@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from minirag.api.serializers import PageParams, page_of
+from minirag.errors import ErrorCode
 from tenants.api_base import TenantView
 from tenants.models import TokenScope
 from tenants.selectors import access_member, list_members
@@ -24,13 +25,24 @@ class Users(TenantView):
     actions = {"POST": "user.invite"}
 
     @extend_schema(
-        operation_id="users_list", parameters=[PageParams], responses=page_of(MemberSerializer)
+        operation_id="users_list",
+        summary="Members and invitations, newest first",
+        parameters=[PageParams],
+        responses=page_of(MemberSerializer),
     )
     def get(self, request: Request) -> Response:
         return self.page(list_members(self.auth), MemberSerializer)
 
     @extend_schema(
-        operation_id="users_create", request=InviteInput, responses={201: InvitationSerializer}
+        operation_id="users_create",
+        summary="Invite a person; the link is shown in this answer only",
+        request=InviteInput,
+        examples=[
+            OpenApiExample(
+                "An editor", {"email": "ann@example.org", "role": "editor"}, request_only=True
+            )
+        ],
+        responses={201: InvitationSerializer},
     )
     def post(self, request: Request) -> Response:
         made = invite(self.auth, **self.body(InviteInput))
@@ -44,19 +56,27 @@ class UserDetail(TenantView):
     scopes = {"GET": TokenScope.ADMIN, "PATCH": TokenScope.ADMIN, "DELETE": TokenScope.ADMIN}
     path_objects = {"user_id": access_member}
     actions = {"PATCH": "user.change", "DELETE": "user.remove"}
+    failures = {"PATCH": (ErrorCode.CONFLICT,), "DELETE": (ErrorCode.CONFLICT,)}
 
-    @extend_schema(operation_id="users_retrieve", responses=MemberSerializer)
+    @extend_schema(
+        operation_id="users_retrieve", summary="One membership", responses=MemberSerializer
+    )
     def get(self, request: Request, user_id: str) -> Response:
         return Response(MemberSerializer(self.object("user_id")).data)
 
-    @extend_schema(operation_id="users_update", request=RoleInput, responses=MemberSerializer)
+    @extend_schema(
+        operation_id="users_update",
+        summary="Change a member's role",
+        request=RoleInput,
+        responses=MemberSerializer,
+    )
     def patch(self, request: Request, user_id: str) -> Response:
         data, member = self.body(RoleInput, partial=True), self.object("user_id")
         if "role" in data:
             member = change_role(self.auth, member, data["role"])
         return Response(MemberSerializer(member).data)
 
-    @extend_schema(operation_id="users_delete", responses={204: None})
+    @extend_schema(operation_id="users_delete", summary="Remove a member", responses={204: None})
     def delete(self, request: Request, user_id: str) -> Response:
         remove_member(self.auth, self.object("user_id"))
         return Response(status=204)

@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from minirag.errors import Unauthenticated
+from minirag.errors import ErrorCode, Unauthenticated
 from minirag.types import Credentials
 from sources.selectors import tenant_has_chunks
 from tenants.api_base import PublicView, TenantView
@@ -31,10 +31,14 @@ class Tenants(PublicView):
     for everybody where MINIRAG_OPEN_SIGNUP is on.
     """
 
+    failures = {"POST": (ErrorCode.UNAUTHENTICATED, ErrorCode.CONFLICT)}
+
     @extend_schema(
         operation_id="tenants_create",
+        summary="Make a tenant with an owner and an API token",
         request=TenantCreate,
         responses={201: NewTenantSerializer},
+        auth=[{"bearer": []}, {}],  # type: ignore[list-item]  # what the document takes
     )
     def post(self, request: Request) -> Response:
         is_operator = self._is_operator(request)
@@ -66,13 +70,21 @@ class OwnTenant(TenantView):
 
     scopes = {"GET": TokenScope.READ, "PATCH": TokenScope.ADMIN}
     actions = {"PATCH": "tenant.update"}
+    failures = {"PATCH": (ErrorCode.CONFLICT, ErrorCode.ADDRESS_REFUSED)}
 
-    @extend_schema(operation_id="tenants_me_retrieve", responses=TenantSerializer)
+    @extend_schema(
+        operation_id="tenants_me_retrieve",
+        summary="The credential's own tenant",
+        responses=TenantSerializer,
+    )
     def get(self, request: Request) -> Response:
         return Response(TenantSerializer(get_tenant(self.auth)).data)
 
     @extend_schema(
-        operation_id="tenants_me_update", request=TenantChange, responses=TenantSerializer
+        operation_id="tenants_me_update",
+        summary="Change the tenant's name or embedding model",
+        request=TenantChange,
+        responses=TenantSerializer,
     )
     def patch(self, request: Request) -> Response:
         tenant = get_tenant(self.auth)

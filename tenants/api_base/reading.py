@@ -16,7 +16,7 @@ from minirag.api.errors import flatten
 from minirag.api.pagination import DEFAULT_LIMIT, paginate
 from minirag.api.parsers import StrictJSONParser
 from minirag.api.serializers import NoParams, PageParams
-from minirag.errors import Invalid
+from minirag.errors import ErrorCode, Invalid
 from tenants.context import AuthContext
 
 SerializerClass = type[serializers.BaseSerializer[Any]]
@@ -28,6 +28,8 @@ class ReadingView(APIView):
 
     # Method to input serializer of the browsable form; by default what extend_schema says.
     forms: ClassVar[Mapping[str, SerializerClass]] = {}
+    # Method to what it may end in, beside what every operation may: for the OpenAPI document.
+    failures: ClassVar[Mapping[str, tuple[ErrorCode, ...]]] = {}
 
     request: Request
     auth: AuthContext
