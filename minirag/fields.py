@@ -39,6 +39,12 @@ class Sealed(str):
     __slots__ = ()
 
 
+class Verbatim(str):
+    """Ciphertext that a restore writes as it was read. It is never opened: the key may be lost."""
+
+    __slots__ = ()
+
+
 def master_keys(encoded: list[str]) -> list[bytes]:
     """The masters as bytes. Raises ``ImproperlyConfigured`` naming the setting."""
     if not encoded:
@@ -168,6 +174,10 @@ class EncryptedCredentialsField(_TextField):
             value = seal(value.values, self.context(model_instance)) if value else Sealed("")
             model_instance.__dict__[self.attname] = value
         return Sealed(value)
+
+    def keep_verbatim(self, instance: models.Model) -> None:
+        """Let a raw save of ``instance``, which goes around ``pre_save``, store the ciphertext."""
+        instance.__dict__[self.attname] = Verbatim(instance.__dict__[self.attname])
 
     def value_to_string(self, obj: models.Model) -> str:
         """Serialisers (dumpdata) see ciphertext only."""

@@ -166,20 +166,22 @@ class Processes:
             process.kill_group()
 
 
-def wait_until_up(process: Process, port: int, seconds: float = 40.0) -> None:
+def wait_until_up(
+    process: Process, port: int, seconds: float = 40.0, path: str = "/healthz"
+) -> None:
     """Until it answers; its output is shown where it dies instead."""
 
     def up() -> bool:
         assert process.running(), f"{process.name} ended:\n{process.output}"
-        return is_up(port)
+        return is_up(port, path)
 
     wait_for(f"{process.name} answers on {port}", up, seconds)
 
 
-def is_up(port: int) -> bool:
+def is_up(port: int, path: str = "/healthz") -> bool:
     """Whether the server there is alive."""
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5).status_code == 200
+        return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=5).status_code == 200
     except httpx.HTTPError:
         return False
 

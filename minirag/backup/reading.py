@@ -22,6 +22,7 @@ from minirag.backup.contents import (
     key_fingerprints,
 )
 from minirag.errors import Conflict, Unavailable
+from minirag.fields import EncryptedCredentialsField
 from tenants.models import Tenant, User
 from tenants.scope import platform_scope
 
@@ -100,6 +101,9 @@ def _load_rows(content: IO[bytes]) -> int:
     rows = 0
     for line in content:
         for row in serializers.deserialize("jsonl", line.decode()):
+            for field in row.object._meta.concrete_fields:
+                if isinstance(field, EncryptedCredentialsField):
+                    field.keep_verbatim(row.object)
             row.save(force_insert=True)
             rows += 1
     return rows
