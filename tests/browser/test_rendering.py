@@ -21,7 +21,8 @@ ORIGIN = "http://chat.test"
 STATIC = ROOT / "templates" / "static" / "minirag"
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>t</title><body>
 <div id="room"></div><dialog id="panel"><div><h2 data-title tabindex="-1"></h2>
-<div data-place></div></div><button data-close>x</button><div data-content></div></dialog></body></html>"""
+<div data-place></div></div><button data-close>x</button>
+<div data-content></div></dialog></body></html>"""
 # Everything the renderer may make, and the attributes it may set.
 ELEMENTS = (
     "p h3 h4 h5 h6 ul ol li table thead tbody tr th td pre code blockquote hr br strong em del a "
@@ -99,10 +100,11 @@ def strange_nodes(page: Page) -> list[str]:
     found: list[str] = page.evaluate(
         """async ([elements, attributes]) => {
           const bad = [];
+          const [known, set] = [elements.split(" "), attributes.split(" ")];
           for (const node of document.querySelectorAll("#room *, #panel [data-content] *")) {
-            if (!elements.split(" ").includes(node.localName)) bad.push(node.localName);
+            if (!known.includes(node.localName)) bad.push(node.localName);
             for (const { name, value } of node.attributes) {
-              if (!attributes.split(" ").includes(name)) bad.push(`${node.localName} ${name}=${value}`);
+              if (!set.includes(name)) bad.push(`${node.localName} ${name}=${value}`);
             }
             if (node.localName !== "a") continue;
             if (!/^https?:/.test(node.href)) bad.push(node.href);
