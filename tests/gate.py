@@ -11,6 +11,8 @@ import subprocess
 import sys
 from urllib.parse import urlsplit
 
+from tests.browser.chromium import chromium_path
+
 SERVICE_VARIABLES = ("DATABASE_URL", "REDIS_URL", "QDRANT_URL")
 
 
@@ -46,6 +48,9 @@ def main(arguments: list[str]) -> int:
     long = "--long" in arguments
     extra = [argument for argument in arguments if argument != "--long"]
     tier = "long" if long else "not long"
+    if chromium_path() is None:
+        tier += " and not browser"
+        sys.stdout.write("The browser tests did not run: there is no Chromium here.\n")
     embedded = {k: v for k, v in os.environ.items() if k not in SERVICE_VARIABLES}
     failed = run_half("embedded", f"({tier}) and not services", embedded, extra)
     why = missing_services(dict(os.environ))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
+from tests.browser.chromium import chromium_path
 from tests.conftest import ROOT
 from tests.processes import environment, free_port, processes, wait_for
 
@@ -24,12 +24,6 @@ _SWITCHES = (
     "--disable-component-update",
     "--disable-dev-shm-usage",
 )
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-
-
-def chromium_path() -> str | None:
-    """The browser of this machine."""
-    return next((found for name in _NAMES if (found := shutil.which(name))), None)
 
 
 # One module at a time: while Playwright runs, Django takes its thread for an event loop's.
