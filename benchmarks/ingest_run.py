@@ -68,7 +68,7 @@ class Run:
             for path in files
         ]
         self.embedder = InstantEmbedder()
-        index.wiring.embedder = lambda model, credentials: self.embedder  # type: ignore[attr-defined,assignment]
+        index.wiring.embedder = lambda model, credentials: self.embedder  # type: ignore[attr-defined]
         self.store = EdgeStore(settings.MINIRAG_DATA_DIR / "baseline")
         self.chunks = 0
         call_command("migrate", verbosity=0)

@@ -6,6 +6,7 @@ import itertools
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import django
 
@@ -59,7 +60,7 @@ def report(running: Bench, sizes: list[int], queries: int) -> None:
     connection.close()
     embedder = build_embedder(MODEL, Credentials())
     embedder.embed(["warm"], purpose="query")
-    embed = [timed(lambda one=one: embedder.embed([one], purpose="query")) for one in questions]
+    embed = [timed(partial(embedder.embed, [one], purpose="query")) for one in questions]
     running.serve()
     through = [_through_api(running.port, stock, questions) for stock in stocks]
     print(f"{queries} questions each; the question's own vector: p50 {ms(median(embed))}")
@@ -87,7 +88,7 @@ def _direct(store: EdgeStore, stock: Stock, questions: list[str]) -> list[float]
         return store.search(SPACE, stock.tenant_id, query)
 
     ask(0)
-    return [timed(lambda at=at: ask(at)) for at in range(len(questions))]
+    return [timed(partial(ask, at)) for at in range(len(questions))]
 
 
 def _through_api(port: int, stock: Stock, questions: list[str]) -> list[float]:
@@ -98,7 +99,7 @@ def _through_api(port: int, stock: Stock, questions: list[str]) -> list[float]:
 
     ask(questions[0])
     ask(questions[1])
-    return [timed(lambda one=one: ask(one)) for one in questions]
+    return [timed(partial(ask, one)) for one in questions]
 
 
 def _stock(store: EdgeStore, running: Bench, size: int) -> Stock:

@@ -190,11 +190,12 @@ class Guest:
         return (self.meter.calls, self.meter.input_tokens, self.meter.output_tokens)
 
 
-def own_redis(url: str) -> str:
-    """A database of the same Redis server for this test process alone."""
+def own_redis(url: str, lane: int | None = None) -> str:
+    """A database of the same Redis server for this test process alone, or one of that number."""
     parts = urlsplit(url)
     base = int(parts.path.lstrip("/") or 0)
-    lane = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    if lane is None:
+        lane = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     return urlunsplit(parts._replace(path=f"/{(base + 1 + lane) % 16}"))
 
 
