@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from io import SEEK_END
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
@@ -78,6 +80,20 @@ class BothModesMiddleware:
         """Runs whether the view answered or raised."""
 
 
+def _measure(request: HttpRequest) -> None:
+    """Say the length of a chunked body, which the server has gathered and nobody announced.
+
+    Parsers take a request without a length for one without a body.
+    """
+    stream = getattr(request, "_stream", None)
+    if "CONTENT_LENGTH" in request.META or not isinstance(request, ASGIRequest) or stream is None:
+        return
+    size = stream.seek(0, SEEK_END)
+    stream.seek(0)
+    if size:
+        request.META["CONTENT_LENGTH"] = str(size)
+
+
 class RequestContextMiddleware(BothModesMiddleware):
     """Names the request and finds the client's address; strangers' headers go."""
 
@@ -93,6 +109,7 @@ class RequestContextMiddleware(BothModesMiddleware):
         for name in _FORWARDED:
             meta.pop(name, None)
         meta["REMOTE_ADDR"] = info.ip or ""
+        _measure(request)
         request.minirag_info = info  # type: ignore[attr-defined]
         request.request_id = info.request_id  # type: ignore[attr-defined]
         request.client_ip = info.ip  # type: ignore[attr-defined]

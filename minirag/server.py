@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
+from uuid import uuid4
 
 import daphne.server
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server, twisted_loop
 from django.conf import settings
 from django.core.exceptions import RequestAborted
+from twisted.internet import reactor
 
 logger = logging.getLogger(__name__)
+
+
+_MULTIPART_ROOM = 1024 * 1024  # boundaries and part headers around a file of the largest size
+_REFUSAL_SECONDS = 5.0
+_EDGE_CODES = {400: "bad_request", 413: "too_large", 500: "internal", 503: "unavailable"}
 
 
 class BoundedRequest(WebRequest):  # type: ignore[misc]
@@ -24,23 +32,66 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]
     limits come too late to protect the disk.
     """
 
+    _refused = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Forms are the application's to parse: Twisted would copy a whole upload through memory
+        # on the event loop, and answer a bad form itself with an empty 400.
+        super().__init__(*args, parsePOSTFormSubmission=False, **kwargs)
+
     def gotLength(self, length: int | None) -> None:  # Twisted's name
-        if length is not None and length > settings.MINIRAG_MAX_UPLOAD_BYTES:
-            self._refuse()
         super().gotLength(length)
+        if length is not None and length > self._most():
+            self._refuse()
 
     def handleContentChunk(self, data: bytes) -> None:  # Twisted's name
+        if self._refused:
+            return
         super().handleContentChunk(data)
-        if self.content is not None and self.content.tell() > settings.MINIRAG_MAX_UPLOAD_BYTES:
+        if self.content is not None and self.content.tell() > self._most():
             self._refuse()
 
+    def requestReceived(self, *args: Any) -> None:  # Twisted's name
+        if self._refused:
+            self.transport.loseConnection()
+        else:
+            super().requestReceived(*args)
+
+    @staticmethod
+    def _most() -> int:
+        return int(settings.MINIRAG_MAX_UPLOAD_BYTES) + _MULTIPART_ROOM
+
     def _refuse(self) -> None:
-        body = b'{"error": {"code": "too_large", "message": "The request body is too large."}}'
-        head = b"HTTP/1.1 413 Payload Too Large\r\nContent-Type: application/json\r\n"
-        self.transport.write(
-            head + b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(body) + body
+        self._refused = True
+        request_id = uuid4().hex
+        body = _edge_body(413, "The request body is too large.", request_id)
+        head = (
+            "HTTP/1.1 413 Payload Too Large\r\nContent-Type: application/json\r\n"
+            f"X-Request-ID: {request_id}\r\nContent-Length: {len(body)}\r\n"
+            "Connection: close\r\n\r\n"
         )
-        self.transport.loseConnection()
+        self.transport.write(head.encode() + body)
+        # Closed at once, the client's unread bytes would make its system drop our answer.
+        reactor.callLater(_REFUSAL_SECONDS, self.transport.loseConnection)  # type: ignore[arg-type]
+
+    def basic_error(self, status: int, status_text: bytes, body: str) -> None:
+        """Daphne's own refusals (header or path unreadable, no answer in time), in our shape."""
+        request_id = uuid4().hex
+        headers = [
+            (b"Content-Type", b"application/json"),
+            (b"X-Request-ID", request_id.encode()),
+            *([(b"Retry-After", b"5")] if status == 503 else []),
+        ]
+        self.handle_reply({"type": "http.response.start", "status": status, "headers": headers})
+        self.handle_reply(
+            {"type": "http.response.body", "body": _edge_body(status, body, request_id)}
+        )
+
+
+def _edge_body(status: int, message: str, request_id: str) -> bytes:
+    code = _EDGE_CODES.get(status, "bad_request")
+    error = {"code": code, "message": message, "request_id": request_id}
+    return json.dumps({"error": error}).encode()
 
 
 class BoundedFactory(HTTPFactory):  # type: ignore[misc]
