@@ -38,11 +38,14 @@ log = logging.getLogger("minirag.api")
 API_PREFIXES = ("/v1", "/openai", "/widget", "/mcp")
 _DEFAULT_RETRY_AFTER = 5
 
+METHOD_NOT_ALLOWED = MiniRAGError(
+    "This method is not allowed here.", code=ErrorCode.METHOD_NOT_ALLOWED
+)
 _FROM_DRF: Mapping[type[Exception], tuple[ErrorCode, str]] = {
     drf.ParseError: (ErrorCode.BAD_REQUEST, "The body could not be parsed."),
     drf.NotAuthenticated: (ErrorCode.UNAUTHENTICATED, Unauthenticated.default_message),
     drf.AuthenticationFailed: (ErrorCode.UNAUTHENTICATED, Unauthenticated.default_message),
-    drf.MethodNotAllowed: (ErrorCode.METHOD_NOT_ALLOWED, "This method is not allowed here."),
+    drf.MethodNotAllowed: (METHOD_NOT_ALLOWED.code, METHOD_NOT_ALLOWED.message),
     drf.UnsupportedMediaType: (
         ErrorCode.UNSUPPORTED_MEDIA_TYPE,
         "This content type is not supported here.",

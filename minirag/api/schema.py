@@ -7,12 +7,13 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 from drf_spectacular.views import SpectacularAPIView
 
 from minirag import __version__
+from minirag.api.errors import METHOD_NOT_ALLOWED, error_response
 from minirag.api.reference import Group, Reference
 from minirag.errors import STATUS
 
@@ -32,9 +33,13 @@ def _groups() -> list[Group]:
     return Reference(SchemaGenerator().get_schema(request=None, public=True)).groups()  # type: ignore[no-untyped-call]
 
 
-@require_GET
+@csrf_exempt  # no CSRF page may come before the 405
 def docs(request: HttpRequest) -> HttpResponse:
     """The API as a readable page."""
+    if request.method not in ("GET", "HEAD"):
+        response: HttpResponse = error_response(METHOD_NOT_ALLOWED, request)
+        response["Allow"] = "GET, HEAD"
+        return response
     context = {"groups": _groups(), "codes": _codes(), "version": __version__}
     return render(request, "api/docs.html", context)
 
