@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ _TEXT_FIELDS = (
     serializers.IPAddressField,
 )
 _MAX_INTEGER = 2**63
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 # What HTML forms carry beside the fields of a serializer.
 _FORM_EXTRAS = frozenset({"csrfmiddlewaretoken"})
 
@@ -50,7 +52,7 @@ def _scalar_problem(field: serializers.Field[Any, Any, Any, Any], value: Any) ->
             else "Not a valid choice."
         )
     if isinstance(field, _TEXT_FIELDS):
-        return None if isinstance(value, str) else "Must be a string."
+        return _id_problem(field, value) if isinstance(value, str) else "Must be a string."
     if isinstance(field, serializers.BooleanField):
         return None if isinstance(value, bool) else "Must be true or false."
     if isinstance(field, serializers.IntegerField):
@@ -63,6 +65,13 @@ def _scalar_problem(field: serializers.Field[Any, Any, Any, Any], value: Any) ->
         if isinstance(value, int):
             return None if abs(value) < _MAX_INTEGER else "The number is too large."
         return None if math.isfinite(value) else "Must be a number."
+    return None
+
+
+def _id_problem(field: serializers.Field[Any, Any, Any, Any], value: Any) -> str | None:
+    """An id has one spelling, as in a path: DRF would take 32 digits or a URN too."""
+    if isinstance(field, serializers.UUIDField) and not _UUID.fullmatch(str(value)):
+        return "Must be a valid UUID."
     return None
 
 
@@ -104,7 +113,9 @@ class StrictSerializer(serializers.Serializer[Any]):
                     problems[str(name)] = "Unknown field."
             elif field.read_only:
                 problems[name] = "This field is read-only."
-            elif why := bad_text(value) or (None if is_form else type_problem(field, value)):
+            elif why := bad_text(value) or (
+                _id_problem(field, value) if is_form else type_problem(field, value)
+            ):
                 problems[name] = why
         return {(name if bad_text(name) is None else "?"): text for name, text in problems.items()}
 
