@@ -48,10 +48,13 @@ def build_context(
     history: Sequence[ChatTurn],
     bot: PromptSettings,
     model: ChatModel,
+    *,
+    query: str = "",
 ) -> Context:
     """Build the prompt within ``MINIRAG_CONTEXT_TOKENS`` and ``MINIRAG_HISTORY_TOKENS``.
 
-    Passages come best first and the best one is always in; the others while they fit.
+    Passages come best first and the best one is always in; the others while they fit. ``query`` is
+    what they were searched with, for models that quote.
     """
     shown, passage_tokens = _fitting_passages(passages, model)
     kept, history_tokens = _recent(history, model)
@@ -66,6 +69,7 @@ def build_context(
         passages=shown,
         temperature=bot.temperature,
         max_output_tokens=bot.max_output_tokens,
+        query=query,
     )
     return Context(request, shown, own + passage_tokens + history_tokens)
 

@@ -147,7 +147,9 @@ async def _answer(turn: Turn, emit: Emit, writer: AnswerWriter, control: Control
     if _must_refuse(turn, retrieved):
         return _say(writer, turn.bot.refusal_message, MessageStatus.REFUSED, "refused")
     bot = PromptSettings(turn.bot.system_prompt, turn.bot.temperature, turn.bot.max_output_tokens)
-    context = build_context(turn.question, retrieved.passages, turn.history, bot, model)
+    context = build_context(
+        turn.question, retrieved.passages, turn.history, bot, model, query=query.query
+    )
     return await _generate(turn, context, model, writer, control)
 
 

@@ -225,7 +225,7 @@ class ChatRequest:
     """One call of a chat model.
 
     ``messages`` is the whole prompt; ``question`` and ``passages`` are the same in structure, for
-    models that quote instead of generate.
+    models that quote instead of generate, and ``query`` is what the passages were searched with.
     """
 
     messages: tuple[ChatTurn, ...]
@@ -233,6 +233,7 @@ class ChatRequest:
     passages: tuple[Passage, ...] = ()
     temperature: float | None = None
     max_output_tokens: int | None = None
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)

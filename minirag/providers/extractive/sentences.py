@@ -1,4 +1,4 @@
-"""Splits a passage into quotable pieces: sentences, list items, table rows, lines of code.
+"""Splits a passage into quotable pieces: sentences, list items, table rows, blocks of code.
 
 Every piece is a slice of the text as it stands, so that a quote can be found again to the letter.
 """
@@ -9,17 +9,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from minirag.providers.extractive.blocks import Block, Kind, blocks
+
 # A longer piece is cut at a word: nobody reads a quote of a page.
 LONGEST = 600
-_HEADING = re.compile(r"\s{0,3}#{1,6}\s")
-_FENCE = re.compile(r"\s{0,3}(```|~~~)")
-_RULE = re.compile(r"[\s|:=_*+-]+$")
-_ITEM = re.compile(r"\s*(?:[-*+•‣·]|\(?\d{1,3}[.)]|[a-z][.)])\s+\S")
+_BULLET = re.compile(r"\s*[-*+•‣·]\s+")
 # The lookbehinds keep a long run of one character from being tried at each of its places.
 _END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’»)\]]*+(?=\s)|(?<![。！？｡])[。！？｡]++[」』”’）]*+")
 _NEXT = re.compile(r"\s+[\"'“‘«(\[*_`]*(?P<first>\S)")
 _MARK = re.compile(r"(?<!\s)\s*+\[\d{1,3}\]")
 _LAST_WORD = re.compile(r"[\w.]+$")
+_COMPLETE = re.compile(r"[.!?…。！？｡:;][\"'”’»)\]*_」』）]*$")
 # Words whose full stop ends no sentence.
 _SHORT = frozenset(
     re.findall(
@@ -33,76 +33,90 @@ _SHORT = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """``passage[start:end] == text``. ``own_line`` for what reads badly inside a paragraph."""
+    """``passage[start:end] == text``.
+
+    ``header`` is the piece that names a row's columns. ``fragment`` marks what the passage's own
+    edge cut off, or what is no statement by itself.
+    """
 
     text: str
     start: int
     end: int
-    own_line: bool = False
+    kind: Kind = "text"
+    header: Piece | None = None
+    fragment: bool = False
+
+    @property
+    def own_line(self) -> bool:
+        """Whether it reads badly inside a paragraph."""
+        return self.kind != "text"
+
+    @property
+    def columns(self) -> int:
+        """Cells of a table row."""
+        return self.text.removeprefix("|").count("|") + 1
 
 
 def pieces(passage: str) -> list[Piece]:
     """All quotable pieces in order; headings and rules only where there is nothing else."""
-    found = [piece for piece in _pieces(passage) if piece.text]
+    found = [piece for block in blocks(passage) for piece in _pieces(passage, block) if piece.text]
     if found:
         return found
-    whole = _piece(passage, 0, len(passage), own_line=False)
+    whole = _piece(passage, 0, len(passage), "text")
     return [whole] if whole.text else []
 
 
-def _pieces(passage: str) -> Iterator[Piece]:
-    for start, end, kind in _blocks(passage):
-        if kind == "text":
-            if not _is_title(passage, start, end):
-                yield from _sentences(passage, start, end, own_line=False)
-        elif kind == "item":
-            yield from _sentences(passage, start, end, own_line=True)
-        else:
-            yield _piece(passage, start, end, own_line=True)
+def _pieces(passage: str, block: Block) -> Iterator[Piece]:
+    if block.kind == "row":
+        header = _piece(passage, *block.header, "row") if block.header else None
+        yield _piece(passage, block.start, block.end, "row", header)
+    elif block.kind == "code":
+        yield from _code(passage, block)
+    elif block.kind == "line":
+        yield _piece(passage, block.start, block.end, "line", fragment=True)
+    elif not _is_title(passage, block):
+        yield from _sentences(passage, block)
 
 
-def _blocks(passage: str) -> Iterator[tuple[int, int, str]]:
-    """Lines, with those of one paragraph together: (start, end, kind)."""
-    position, opened, fenced = 0, -1, False
-    for line in passage.splitlines(keepends=True):
+def _code(passage: str, block: Block) -> Iterator[Piece]:
+    """A block with its fences and the last line's end, or its lines where it cannot be whole."""
+    text = passage[block.start : block.end]
+    if text.endswith("\n") and len(text) <= LONGEST and not _MARK.search(text):
+        yield Piece(text, block.start, block.end, "code")
+        return
+    position = block.start
+    for line in text.splitlines(keepends=True):
         start, position = position, position + len(line)
-        kind = "fence" if _FENCE.match(line) else "code" if fenced else _kind(line)
-        fenced = fenced != (kind == "fence")
-        if kind == "text":
-            opened = start if opened < 0 else opened
-            continue
-        if opened >= 0:
-            yield opened, start, "text"
-            opened = -1
-        if kind in ("item", "row", "code"):
-            yield start, position, kind
-    if opened >= 0:
-        yield opened, position, "text"
+        if block.start < start and position < block.end:
+            yield _piece(passage, start, position, "line", fragment=True)
 
 
-def _kind(line: str) -> str:
-    if not line.strip() or _HEADING.match(line) or _RULE.match(line):
-        return "skip"
-    if _ITEM.match(line):
-        return "item"
-    bare = line.strip()
-    return "row" if bare.startswith("|") or "\t" in bare or " | " in bare else "text"
-
-
-def _is_title(passage: str, start: int, end: int) -> bool:
+def _is_title(passage: str, block: Block) -> bool:
     """One short line without a full stop and with text after it: a heading that lost its mark."""
-    line = passage[start:end].strip()
+    line = passage[block.start : block.end].strip()
     short = "\n" not in line and len(line) <= 80 and len(line.split()) <= 10
-    return short and line[-1] not in '.!?…。！？:;,"”)' and bool(passage[end:].strip())
+    if block.kind != "text" or not short or line[-1] in '.!?…。！？:;,"”)':
+        return False
+    return bool(passage[block.end :].strip())
 
 
-def _sentences(passage: str, start: int, end: int, *, own_line: bool) -> Iterator[Piece]:
-    begin = start
-    for match in _END.finditer(passage, start, end):
+def _sentences(passage: str, block: Block) -> Iterator[Piece]:
+    begin, end = block.start, block.end
+    for match in _END.finditer(passage, block.start, block.end):
         if match.end() < end and _really_ends(passage, begin, match, end):
-            yield _piece(passage, begin, match.end(), own_line=own_line and begin == start)
+            yield _sentence(passage, block, begin, match.end())
             begin = match.end()
-    yield _piece(passage, begin, end, own_line=own_line and begin == start)
+    yield _sentence(passage, block, begin, end)
+
+
+def _sentence(passage: str, block: Block, start: int, end: int) -> Piece:
+    kind: Kind = block.kind if start == block.start else "text"
+    piece = _piece(passage, start, end, kind)
+    cut_before = not passage[: piece.start].strip() and piece.text[:1].islower()
+    cut_after = not passage[piece.end :].strip() and not _COMPLETE.search(piece.text)
+    if not (kind == "text" and (cut_before or cut_after)):
+        return piece
+    return Piece(piece.text, piece.start, piece.end, kind, fragment=True)
 
 
 def _really_ends(passage: str, begin: int, match: re.Match[str], end: int) -> bool:
@@ -118,18 +132,34 @@ def _really_ends(passage: str, begin: int, match: re.Match[str], end: int) -> bo
     return not (initial or numbering or word in _SHORT)
 
 
-def _piece(passage: str, start: int, end: int, *, own_line: bool) -> Piece:
-    """Trim blanks and a row's outer bars, cut what is too long and what looks like a citation."""
+def _piece(
+    passage: str,
+    start: int,
+    end: int,
+    kind: Kind,
+    header: Piece | None = None,
+    *,
+    fragment: bool = False,
+) -> Piece:
+    """Trim blanks, a bullet and a row's last bar; cut what is too long or looks like a citation."""
     start, end = _without_marks(passage, start, end)
-    outside = " \t\r\n|" if own_line else " \t\r\n"
-    while start < end and passage[start] in outside:
+    bullet = _BULLET.match(passage, start, end) if kind == "item" else None
+    start = bullet.end() if bullet else start
+    # A row's first bar stays where it is the mark of an empty first cell.
+    before = " \t\r\n|" if kind == "row" and not _empty_first(passage, start, end) else " \t\r\n"
+    after = " \t\r\n|" if kind == "row" else " \t\r\n"
+    while start < end and passage[start] in before:
         start += 1
-    while end > start and passage[end - 1] in outside:
+    while end > start and passage[end - 1] in after:
         end -= 1
     if end - start > LONGEST:
         blank = passage.rfind(" ", start, start + LONGEST)
         end = blank if blank > start else start + LONGEST
-    return Piece(passage[start:end], start, end, own_line)
+    return Piece(passage[start:end], start, end, kind, header, fragment)
+
+
+def _empty_first(passage: str, start: int, end: int) -> bool:
+    return re.match(r"\s*\|\s*\|", passage[start:end]) is not None
 
 
 def _without_marks(passage: str, start: int, end: int) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -25,6 +26,8 @@ from minirag.types import Embeddings, TokenUsage, Vector
 
 MODEL = "local/minilm-l6-v2"
 DIMENSIONS = 384
+# Questions whose vectors are kept: one is embedded for the search and again for its quotes.
+_KEPT_QUERIES = 64
 # Word pieces of one window, [CLS] and [SEP] included: what the model was tuned on.
 WINDOW = 256
 _CLS, _SEP = 101, 102
@@ -95,6 +98,7 @@ class MiniLMEmbedder:
     def __init__(self) -> None:
         self._lock = Lock()
         self._loaded: _Model | None = None
+        self._query = lru_cache(maxsize=_KEPT_QUERIES)(self._embed_one)
 
     def dimensions(self) -> int:
         return DIMENSIONS
@@ -105,18 +109,23 @@ class MiniLMEmbedder:
 
     def embed(self, texts: Sequence[str], *, purpose: Literal["document", "query"]) -> Embeddings:
         """Shape (len(texts), 384), float32, L2-normalised. Token counts are exact."""
-        model = self._model()
+        embed = self._query if purpose == "query" else self._embed_one
         vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
         tokens = 0
         for row, text in enumerate(texts):
-            ids = self._ids(model, text)
-            tokens += len(ids) + 2
-            vectors[row] = self._vector(model, ids)
+            vectors[row], counted = embed(text)
+            tokens += counted
         return Embeddings(vectors, TokenUsage(input_tokens=tokens))
 
     def count_tokens(self, text: str) -> int:
         """Word pieces of ``text``, with the two that frame it."""
         return len(self._ids(self._model(), text)) + 2
+
+    def _embed_one(self, text: str) -> tuple[Vector, int]:
+        """The vector, shape (384,), and its tokens. Kept ones are shared: never write to them."""
+        model = self._model()
+        ids = self._ids(model, text)
+        return self._vector(model, ids), len(ids) + 2
 
     def _model(self) -> _Model:
         with self._lock:
