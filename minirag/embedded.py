@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -43,6 +44,10 @@ def serve(host: str, port: int, on_serving: Callable[[], None]) -> None:
     With ``REDIS_URL`` this is one web process of several, and the workers are Celery's.
     """
     share_heaps()
+    if not settings.PUBLIC_URL_IS_NAMED:
+        # Links and origins then name the port that was asked for, not the usual one.
+        settings.MINIRAG_PUBLIC_URL = base_url(host, port)
+        settings.CSRF_TRUSTED_ORIGINS = [settings.MINIRAG_PUBLIC_URL]
     if not wiring.is_embedded():
         _web(host, port, on_serving)
         return

@@ -86,7 +86,9 @@ def _measure(request: HttpRequest) -> None:
     Parsers take a request without a length for one without a body.
     """
     stream = getattr(request, "_stream", None)
-    if "CONTENT_LENGTH" in request.META or not isinstance(request, ASGIRequest) or stream is None:
+    if "CONTENT_LENGTH" in request.META or not isinstance(request, ASGIRequest):
+        return
+    if stream is None or not stream.seekable():
         return
     size = stream.seek(0, SEEK_END)
     stream.seek(0)

@@ -60,6 +60,8 @@ if not DEVELOPMENT and (not _hosts or "*" in _hosts):
 # Health probes come from the machine itself, by its own name.
 ALLOWED_HOSTS = [*_hosts, "127.0.0.1", "localhost", "[::1]"]
 MINIRAG_PUBLIC_URL = env.str("MINIRAG_PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
+# Where nobody names it, the server's own address stands in (minirag.embedded).
+PUBLIC_URL_IS_NAMED = bool(env.str("MINIRAG_PUBLIC_URL", default=""))
 MINIRAG_TRUSTED_PROXIES: list[str] = env.list("MINIRAG_TRUSTED_PROXIES", default=[])
 CSRF_TRUSTED_ORIGINS = [MINIRAG_PUBLIC_URL]
 
