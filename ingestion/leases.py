@@ -9,10 +9,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, wait
 from contextvars import copy_context
 from datetime import timedelta
+from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -27,9 +29,12 @@ from minirag.errors import ErrorField
 from minirag.types import Stage
 
 log = logging.getLogger(__name__)
+S = TypeVar("S")
 T = TypeVar("T")
 # Seconds between two looks at the stop flags while a blocking call is under way.
 _LOOK = 0.1
+# Pieces of work that go on ahead of the one whose answer is looked at.
+_AHEAD = 2
 
 
 # Set while this process goes down: its jobs go back to the queue, for whoever comes next.
@@ -137,6 +142,27 @@ class JobRun:
         """``work()``, given up within a moment when the job is cancelled or lost."""
         self.check()
         return self.result(self.start(work))
+
+    def ahead(
+        self, work: Callable[[S], T], inputs: Iterable[S], weigh: Callable[[S], int], most: int
+    ) -> Iterator[T]:
+        """``work`` of each input, in order; the next ones begin while one's answer is looked at.
+
+        Under way at a time are few inputs, of ``most`` weight together, or a single one.
+        """
+        waiting: deque[tuple[int, Future[T]]] = deque()
+        total = 0
+        for given in inputs:
+            weight = weigh(given)
+            while waiting and (total + weight > most or len(waiting) >= _AHEAD):
+                done, future = waiting.popleft()
+                yield self.result(future)
+                total -= done
+            self.check()
+            waiting.append((weight, self.start(partial(work, given))))
+            total += weight
+        for _, future in waiting:
+            yield self.result(future)
 
     # --- its end -----------------------------------------------------------------------------
 

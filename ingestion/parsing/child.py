@@ -1,4 +1,4 @@
-"""The forked child: give up every right, parse one document, write one JSON answer, end."""
+"""The forked child: give up every right, parse, write a JSON line per document, end."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import signal
 from dataclasses import asdict
 from typing import NoReturn
 
+from ingestion.parsing.document import Hints
 from ingestion.parsing.orders import Order
 from ingestion.parsing.parsers import parse_bytes
+from ingestion.parsing.sniff import PLAIN, detect
 from minirag.errors import UnreadableSource
 
 EXIT_MEMORY = 77
@@ -32,7 +34,7 @@ def run(order: Order, zygote: int, document_fd: int, output_fd: int) -> NoReturn
     status = EXIT_FAILED
     try:
         _give_up_rights(order, zygote, document_fd, output_fd)
-        _write(_answer(order, _read()))
+        _answer_all(order, _read())
         status = 0
     except MemoryError:
         status = EXIT_MEMORY
@@ -89,9 +91,20 @@ def _write(answer: bytes) -> None:
         view = view[os.write(_OUTPUT_FD, view) :]
 
 
-def _answer(order: Order, data: bytes) -> bytes:
+def _answer_all(order: Order, data: bytes) -> None:
+    """One line for each document, in order."""
+    alone = len(order.hints) == 1
+    at = 0
+    for hints, size in zip(order.hints, order.sizes, strict=True):
+        _write(_answer(order, hints, data[at : at + size], alone) + b"\n")
+        at += size
+
+
+def _answer(order: Order, hints: Hints, data: bytes, alone: bool) -> bytes:
     try:
-        built = parse_bytes(data, order.hints, order.archive)
+        if not alone and detect(data, hints) not in PLAIN:
+            return json.dumps({"alone": True}).encode()
+        built = parse_bytes(data, hints, order.archive)
     except UnreadableSource as error:
         return json.dumps({"unreadable": error.message}).encode()
     except RecursionError:

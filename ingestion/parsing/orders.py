@@ -10,9 +10,15 @@ from ingestion.parsing.document import ArchiveLimits, Hints
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the parent asks for, beside the document itself."""
+    """What the parent asks for, beside the documents themselves.
 
-    hints: Hints
+    ``hints`` and ``sizes`` (bytes) are of the documents, which stand one behind the other in the
+    descriptor. Of several documents only plain ones are parsed: a native parser that a document
+    took over must not answer for its neighbours.
+    """
+
+    hints: tuple[Hints, ...]
+    sizes: tuple[int, ...]
     archive: ArchiveLimits
     memory_bytes: int
     cpu_seconds: int
@@ -25,7 +31,8 @@ class Order:
     def from_json(cls, data: bytes) -> Order:
         values = json.loads(data)
         return cls(
-            hints=Hints(**values["hints"]),
+            hints=tuple(Hints(**hints) for hints in values["hints"]),
+            sizes=tuple(values["sizes"]),
             archive=ArchiveLimits(**values["archive"]),
             memory_bytes=values["memory_bytes"],
             cpu_seconds=values["cpu_seconds"],

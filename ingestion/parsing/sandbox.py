@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,13 +90,16 @@ class Sandbox:
         Raises ``UnreadableSource`` with the reason in plain words, or ``Unavailable`` when no child
         can be had.
         """
-        limits = limits or Limits.from_settings()
+        return read_answer(self.answers([raw], limits or Limits.from_settings()))
+
+    def answers(self, raws: Sequence[RawDocument], limits: Limits) -> bytes:
+        """What one child says of ``raws``: a line for each. Blocks and raises as ``parse``."""
         try:
-            return self._parse_once(raw, limits)
+            return self._ask(raws, limits)
         except ZygoteGone:
             log.warning("the parser zygote ended; starting another")
         try:
-            return self._parse_once(raw, limits)
+            return self._ask(raws, limits)
         except ZygoteGone as error:
             raise Unavailable("Documents cannot be read at the moment.") from error
 
@@ -104,35 +108,34 @@ class Sandbox:
         with self._lock:
             self._drop()
 
-    def _parse_once(self, raw: RawDocument, limits: Limits) -> ParsedDocument:
-        order = Order(
-            hints=Hints(raw.key[-1000:], raw.mime_type[:200], raw.url),
-            archive=limits.archive,
-            memory_bytes=limits.memory_bytes,
-            cpu_seconds=limits.cpu_seconds,
-            wall_seconds=limits.wall_seconds,
-        )
+    def _ask(self, raws: Sequence[RawDocument], limits: Limits) -> bytes:
         control = self._connected()
-        output, status = self._send(control, order, raw.content)
+        output, status = self._send(control, _order(raws, limits), raws)
         ends_at = time.monotonic() + limits.wall_seconds + _GRACE_SECONDS
         with output, status:
             answer = _read_all(output, limits.output_bytes, ends_at)
             if answer is None:
                 output.close()  # the child's next write ends it
-                raise UnreadableSource(_WORDS["output"])
+            # The child's end is awaited in any case: its memory and descriptors are given back.
             end = _read_all(status, _READ, ends_at)
+        if answer is None:
+            raise UnreadableSource(_WORDS["output"])
         if not end:
             self._discard(control)
             raise ZygoteGone
-        return _outcome(json.loads(end)["end"], answer)
+        _check_end(json.loads(end)["end"])
+        return answer
 
-    def _send(self, control: socket.socket, order: Order, content: bytes) -> tuple[_Pipe, _Pipe]:
+    def _send(
+        self, control: socket.socket, order: Order, raws: Sequence[RawDocument]
+    ) -> tuple[_Pipe, _Pipe]:
         """Hand the order and its descriptors over; returns the output and the status to read."""
         output, output_fd = _pipe()
         status, status_fd = _pipe()
         document_fd = os.memfd_create("document", os.MFD_CLOEXEC)
         try:
-            _write_all(document_fd, content)
+            for raw in raws:
+                _write_all(document_fd, raw.content)
             fds = [document_fd, output_fd, status_fd]
             socket.send_fds(control, [order.as_json()], fds)
         except OSError as error:
@@ -244,10 +247,22 @@ def _read_all(pipe: _Pipe, most: int, ends_at: float) -> bytes | None:
     return b"".join(pieces)
 
 
-def _outcome(end: str, answer: bytes) -> ParsedDocument:
+def _order(raws: Sequence[RawDocument], limits: Limits) -> Order:
+    # An order is one packet: of several documents only the ends of their names go along.
+    most = 1000 if len(raws) == 1 else 100
+    return Order(
+        hints=tuple(Hints(raw.key[-most:], raw.mime_type[:200], raw.url) for raw in raws),
+        sizes=tuple(len(raw.content) for raw in raws),
+        archive=limits.archive,
+        memory_bytes=limits.memory_bytes,
+        cpu_seconds=limits.cpu_seconds,
+        wall_seconds=limits.wall_seconds,
+    )
+
+
+def _check_end(end: str) -> None:
     if end != "ok":
         raise UnreadableSource(_WORDS.get(end, _WORDS["failed"]))
-    return read_answer(answer)
 
 
 _sandbox = Sandbox()
@@ -257,6 +272,11 @@ atexit.register(_sandbox.close)
 def parse(raw: RawDocument, limits: Limits | None = None) -> ParsedDocument:
     """Parse ``raw`` in this process's sandbox; see ``Sandbox.parse``."""
     return _sandbox.parse(raw, limits)
+
+
+def answers(raws: Sequence[RawDocument], limits: Limits) -> bytes:
+    """Ask this process's sandbox for several documents; see ``Sandbox.answers``."""
+    return _sandbox.answers(raws, limits)
 
 
 def close() -> None:

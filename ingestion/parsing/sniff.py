@@ -15,6 +15,8 @@ from minirag.errors import UnreadableSource
 
 Kind = Literal["text", "markdown", "html", "pdf", "docx"]
 
+# Kinds that are read by Python code alone.
+PLAIN: frozenset[Kind] = frozenset({"text", "markdown"})
 SUPPORTED = "txt, md, html, pdf and docx"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _HTML_START = re.compile(

@@ -1,39 +1,40 @@
 """``ingest_source``: bring a source's documents, chunks and points in line with what it holds now.
 
-Documents go through in windows: read, parsed (in a child process) and cut one by one, embedded
-together, flipped one by one. Memory is bounded by a window, not by the source.
+Documents go through in groups and windows: a group is read, parsed (in child processes) and cut,
+while the one before it is planned; a window of plans is embedded together and flipped. Memory is
+bounded by the groups under way and one window, not by the source.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 
-from ingestion.chunking import chunk_text
 from ingestion.claims import others_wait
 from ingestion.leases import Cancelled, JobRun, TurnOver
-from ingestion.parsing.sandbox import parse
 from ingestion.pipeline.index import Index, open_index
 from ingestion.pipeline.outcomes import Outcome, Tally
-from ingestion.pipeline.plans import DocumentPlan, Facts, Target, make_plan
+from ingestion.pipeline.plans import DocumentPlan, Rows, Target, make_plan, standing_rows
 from ingestion.pipeline.progress import Progress
-from ingestion.pipeline.reading import Item, facts_of, list_items, load
+from ingestion.pipeline.reading import Item, Reading, cut, list_items, load, weight
 from ingestion.pipeline.removal import prune, remove_leftovers
 from ingestion.pipeline.versions import publish, touch_document
-from minirag.errors import ErrorCode, MiniRAGError, ProviderRejected, UnreadableSource
-from minirag.types import ParsedDocument, RawDocument, Stage, TextChunk
+from minirag.errors import MiniRAGError, ProviderRejected
+from minirag.types import RawDocument, Stage
 from sources.models import Chunk, Document, DocumentStatus, Source
 from tenants.scope import platform_scope
 
 # A window is closed at so many documents, or code points of text.
 _MOST_DOCUMENTS = 64
 _MOST_TEXT = 8_000_000
-# What concerns one document alone.
-_OWN_FAULTS = (ErrorCode.UNREADABLE_SOURCE, ErrorCode.ADDRESS_REFUSED, ErrorCode.TOO_LARGE)
+# Bytes of documents that are parsed ahead.
+_MOST_AHEAD = 4 * 1024 * 1024
 # Documents that a provider may reject before anything went well: then it is the source's model.
 _MOST_REJECTED = 3
 
@@ -70,11 +71,11 @@ def ingest_source(run: JobRun) -> Outcome:
     if source is None:
         raise Cancelled
     work = _Work(run, source, open_index(run), Progress(run))
-    for item in list_items(source):
-        if work.full:
-            _close_window(work)
-            _make_room(work)
-        _take(work, item)
+    cutting = partial(cut, work.index.size)
+    for readings in run.ahead(cutting, _begun(work), weight, _MOST_AHEAD):
+        rows = standing_rows([r.document.pk for r in readings if r.document])
+        for reading in readings:
+            _take(work, reading, rows)
     _close_window(work)
     if not work.tally.bad:
         prune(run, source, work.tally.keys)
@@ -82,43 +83,58 @@ def ingest_source(run: JobRun) -> Outcome:
     return work.tally.outcome()
 
 
-def _take(work: _Work, item: Item) -> None:
-    """Read one item into the window, or count it as unchanged or failed."""
-    work.progress.at(Stage.LOAD)
-    work.tally.keys.add(item.key)
-    try:
-        raw = load(work.run, work.source, item)
-        facts = facts_of(work.source, item, raw)
-        if _unchanged(work, item, facts):
-            return
-        document = _begin(work.run, work.source, item, raw)
-        work.progress.at(Stage.CHUNK)
-        parsed, chunks = work.run.call(partial(_parse_and_cut, raw, work.index))
-    except MiniRAGError as error:
-        if error.code not in _OWN_FAULTS:
-            raise
-        _fail(work, item, error)
+def _begun(work: _Work) -> Iterator[list[Reading]]:
+    """What has to be parsed, read group by group; what is unchanged or unreadable is counted."""
+    for items in list_items(work.source):
+        work.progress.at(Stage.LOAD)
+        work.tally.keys.update(item.key for item in items)
+        readings = work.run.call(partial(load, work.source, items))
+        for failed in readings:
+            if failed.error is not None:
+                _fail(work, failed.item, failed.error)
+        changed = _changed(work, [reading for reading in readings if reading.error is None])
+        if changed:
+            _begin(work, changed)
+            work.progress.at(Stage.CHUNK)
+            yield changed
+
+
+def _take(work: _Work, reading: Reading, rows: Mapping[UUID, Rows]) -> None:
+    """One parsed document into the window, or counted as failed."""
+    document, parsed = reading.document, reading.parsed
+    if reading.error is not None:
+        _fail(work, reading.item, reading.error)
         return
-    facts = replace(facts, title=raw.title or parsed.title or item.key)
-    facts = replace(facts, metadata={**parsed.metadata, **facts.metadata})
+    assert document is not None and parsed is not None
+    if work.full:
+        _close_window(work)
+        _make_room(work)
+    title = reading.raw.title or parsed.title or reading.item.key
+    metadata = {**parsed.metadata, **reading.facts.metadata}
+    facts = replace(reading.facts, title=title, metadata=metadata)
     reuse = work.index.same_space(document.index_model)
     target = Target(document.pk, work.source.pk, document.generation, reuse)
-    plan = make_plan(work.index, target, parsed.text, chunks, facts)
+    plan = make_plan(work.index, target, parsed.text, reading.chunks, facts, rows[document.pk])
     work.window.append(plan)
     work.progress.found(len(plan.chunks))
 
 
-def _parse_and_cut(raw: RawDocument, index: Index) -> tuple[ParsedDocument, list[TextChunk]]:
-    parsed = parse(raw)
-    chunks = chunk_text(parsed, size=index.size.size, overlap=index.size.overlap)
-    if not chunks:
-        raise UnreadableSource("There is no text in it.")
-    return parsed, chunks
+def _changed(work: _Work, readings: Sequence[Reading]) -> list[Reading]:
+    """Those whose rows do not have this very content already."""
+    same = [reading for reading in readings if _unchanged(work, reading)]
+    if not same:
+        return list(readings)
+    documents = [reading.document.pk for reading in same if reading.document is not None]
+    chunks = Chunk.objects.filter(document_id__in=documents).count()
+    work.tally.good += len(same)
+    work.progress.found(chunks)
+    work.progress.advance(chunks)
+    return [reading for reading in readings if reading not in same]
 
 
-def _unchanged(work: _Work, item: Item, facts: Facts) -> bool:
+def _unchanged(work: _Work, reading: Reading) -> bool:
     """Whether the row has this very content already; then at most its labels are renewed."""
-    document = item.document
+    document, facts = reading.document, reading.facts
     if document is None or not document.generation or document.error is not None:
         return False
     same = (facts.content_hash, work.index.signature)
@@ -131,22 +147,21 @@ def _unchanged(work: _Work, item: Item, facts: Facts) -> bool:
     )
     if moved:
         touch_document(work.run, document.pk, labels)
-    chunks = Chunk.objects.filter(document_id=document.pk).count()
-    work.tally.good += 1
-    work.progress.found(chunks)
-    work.progress.advance(chunks)
     return True
 
 
-def _begin(run: JobRun, source: Source, item: Item, raw: RawDocument) -> Document:
-    """The row, marked as under way before anything is made for it."""
+def _begin(work: _Work, readings: Sequence[Reading]) -> None:
+    """The rows, marked as under way before anything is made for them."""
     with transaction.atomic():
-        run.fence()
-        document = item.document or _new_document(source, item, raw)
-        Document.objects.filter(pk=document.pk).update(
-            status=DocumentStatus.PROCESSING, error=None, size_bytes=len(raw.content)
-        )
-    return document
+        work.run.fence()
+        for reading in readings:
+            if reading.document is None:
+                reading.document = _new_document(work.source, reading.item, reading.raw)
+            if not reading.item.stored_name:  # an upload's size stands since it came
+                size = len(reading.raw.content)
+                Document.objects.filter(pk=reading.document.pk).update(size_bytes=size)
+        ids = [reading.document.pk for reading in readings if reading.document]
+        Document.objects.filter(pk__in=ids).update(status=DocumentStatus.PROCESSING, error=None)
 
 
 def _new_document(source: Source, item: Item, raw: RawDocument) -> Document:

@@ -81,11 +81,43 @@ class Target:
     reuse: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a plan needs to know of a chunk row that stands."""
+
+    id: UUID
+    heading_path: tuple[str, ...]
+    point_id: UUID
+
+
+# The rows that stand in a document, by text hash and occurrence.
+Rows = Mapping[tuple[str, int], Standing]
+
+
+def standing_rows(document_ids: Sequence[UUID]) -> Mapping[UUID, Rows]:
+    """Chunk rows of all these documents, by document."""
+    found: dict[UUID, dict[tuple[str, int], Standing]] = {pk: {} for pk in document_ids}
+    rows = (
+        Chunk.objects.filter(document_id__in=document_ids)
+        .order_by()
+        .values_list(
+            "document_id", "text_hash", "occurrence", "id", "heading_path", "qdrant_point_id"
+        )
+    )
+    for document_id, text_hash, occurrence, pk, path, point_id in rows.iterator():
+        found[document_id][(text_hash, occurrence)] = Standing(pk, tuple(path), point_id)
+    return found
+
+
 def make_plan(
-    index: Index, target: Target, text: str, chunks: Sequence[TextChunk], facts: Facts | None
+    index: Index,
+    target: Target,
+    text: str,
+    chunks: Sequence[TextChunk],
+    facts: Facts | None,
+    rows: Rows,
 ) -> DocumentPlan:
-    """Match ``chunks`` with the rows that stand. ``target.generation`` is the live one."""
-    rows = _rows(target.document_id)
+    """Match ``chunks`` with the ``rows`` that stand. ``target.generation`` is the live one."""
     generation = target.generation + 1
     planned = []
     fresh = 0
@@ -93,8 +125,8 @@ def make_plan(
         row = rows.get((text_hash, occurrence))
         identity = f"{text_hash}:{occurrence}"
         chunk_id = row.id if row is not None else uuid5(target.document_id, identity)
-        if row is not None and target.reuse and tuple(row.heading_path) == chunk.heading_path:
-            point_id = row.qdrant_point_id
+        if row is not None and target.reuse and row.heading_path == chunk.heading_path:
+            point_id = row.point_id
         else:
             point_id = _point_id(chunk_id, generation, index, chunk)
             fresh += 1
@@ -102,13 +134,6 @@ def make_plan(
     return DocumentPlan(
         target.document_id, target.source_id, generation, text, tuple(planned), fresh, facts
     )
-
-
-def _rows(document_id: UUID) -> dict[tuple[str, int], Chunk]:
-    rows = Chunk.objects.filter(document_id=document_id).only(
-        "id", "text_hash", "occurrence", "heading_path", "qdrant_point_id"
-    )
-    return {(row.text_hash, row.occurrence): row for row in rows}
 
 
 def _identified(chunks: Iterable[TextChunk]) -> Iterable[tuple[str, int, TextChunk]]:

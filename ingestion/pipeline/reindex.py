@@ -8,7 +8,7 @@ from ingestion.leases import Cancelled, JobRun
 from ingestion.models import JobState
 from ingestion.pipeline.index import Index, open_index
 from ingestion.pipeline.outcomes import Outcome
-from ingestion.pipeline.plans import DocumentPlan, Target, make_plan
+from ingestion.pipeline.plans import DocumentPlan, Target, make_plan, standing_rows
 from ingestion.pipeline.progress import Progress
 from ingestion.pipeline.removal import remove_leftovers
 from ingestion.pipeline.versions import publish
@@ -60,7 +60,8 @@ def _plans(run: JobRun, index: Index) -> Iterator[DocumentPlan]:
         done = run.job.attempts > 1 and started and document and document.updated_at > started
         if document is not None and not done:
             target = Target(document.pk, document.source_id, document.generation, reuse=False)
-            yield make_plan(index, target, document.text, _chunks(document), None)
+            rows = standing_rows([document.pk])[document.pk]
+            yield make_plan(index, target, document.text, _chunks(document), None, rows)
 
 
 def _chunks(document: Document) -> list[TextChunk]:

@@ -22,8 +22,13 @@ from sources.uploads import discard_on_commit
 _REWRITTEN = (
     "ordinal", "start", "end", "page", "heading_path", "token_count", "qdrant_point_id",
 )  # fmt: skip
-
-
+# What a flip writes on a document; and where only its points are new.
+_SAME = ("generation", "status", "error", "index_model", "updated_at")
+_NEW = (
+    *_SAME, "text", "text_length", "title", "url", "mime_type", "content_hash", "metadata",
+    "upload", "pending_upload",
+)  # fmt: skip
+_Flip = tuple[Document, DocumentPlan]
 # Documents that change their version in one transaction: few, so that no lock is held for long.
 _FLIPS = 16
 
@@ -78,25 +83,41 @@ def flip(run: JobRun, index: Index, plans: Sequence[DocumentPlan]) -> None:
         _same_space(index)
         ids = [plan.document_id for plan in plans]
         documents = Document.objects.select_for_update().order_by("pk").defer("text").in_bulk(ids)
-        for plan in plans:
-            document = documents.get(plan.document_id)
-            if document is not None and _still_wanted(document, plan):
-                _write_chunks(document, plan)
-                _write_document(document, index, plan)
+        wanted = [
+            (documents[plan.document_id], plan)
+            for plan in plans
+            if plan.document_id in documents and _still_wanted(documents[plan.document_id], plan)
+        ]
+        _write_chunks(wanted)
+        for document, plan in wanted:
+            _change_document(document, index, plan)
+        _write_documents([document for document, plan in wanted if plan.facts is not None], _NEW)
+        _write_documents([document for document, plan in wanted if plan.facts is None], _SAME)
 
 
-def _write_chunks(document: Document, plan: DocumentPlan) -> None:
-    if document.generation:
-        rows = Chunk.objects.filter(document_id=plan.document_id)
-        keep = {planned.id for planned in plan.chunks}
+def _write_chunks(wanted: Sequence[_Flip]) -> None:
+    known = [document.pk for document, _ in wanted if document.generation]
+    if known:
+        keep = {planned.id for _, plan in wanted for planned in plan.chunks}
+        rows = Chunk.objects.filter(document_id__in=known)
         _delete_chunks(set(rows.values_list("id", flat=True)) - keep)
     Chunk.objects.bulk_create(
-        _chunk_rows(document, plan),
+        [row for document, plan in wanted for row in _chunk_rows(document, plan)],
         batch_size=500,
         update_conflicts=True,
         unique_fields=["id"],
         update_fields=_REWRITTEN,
     )
+
+
+def _write_documents(documents: Sequence[Document], fields: Sequence[str]) -> None:
+    """One statement for all of them. The rows exist and are held, so each conflicts and is updated;
+    ``bulk_update`` would write a CASE with every text in it.
+    """
+    if documents:
+        Document.objects.bulk_create(
+            documents, update_conflicts=True, unique_fields=["id"], update_fields=fields
+        )
 
 
 def _same_space(index: Index) -> None:
@@ -142,7 +163,7 @@ def _chunk_rows(document: Document, plan: DocumentPlan) -> list[Chunk]:
     ]
 
 
-def _write_document(document: Document, index: Index, plan: DocumentPlan) -> None:
+def _change_document(document: Document, index: Index, plan: DocumentPlan) -> None:
     document.generation = plan.generation
     document.status = DocumentStatus.READY
     document.error = None
@@ -153,7 +174,7 @@ def _write_document(document: Document, index: Index, plan: DocumentPlan) -> Non
     else:  # the chunks are those of before: only their vectors are of this index
         size = document.index_model.partition("|")[2]
         document.index_model = f"{index.space.collection}|{size}"
-    document.save()
+        document.text = ""  # stands in no statement
 
 
 def apply_facts(document: Document, facts: Facts) -> None:

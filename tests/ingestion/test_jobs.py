@@ -14,8 +14,8 @@ from ingestion import tasks
 from ingestion.claims import claim, requeue_expired
 from ingestion.leases import JobRun, LeaseLost
 from ingestion.models import IngestJob, JobState
-from ingestion.parsing.sandbox import parse
-from ingestion.pipeline import ingest as ingest_module
+from ingestion.parsing.batches import parse_many
+from ingestion.pipeline import reading as reading_module
 from ingestion.selectors import QueueView
 from ingestion.services import cancel_job, retry_job, schedule_ingest, schedule_reindex
 from minirag.errors import Conflict, QuotaExceeded
@@ -212,12 +212,12 @@ def test_cancel_acts_within_seconds_at_each_stage(
     gate.clear()
     if stage == "parse":
 
-        def slow(raw: Any) -> Any:
+        def slow(raws: Any) -> Any:
             entered.set()
             assert gate.wait(30)
-            return parse(raw)
+            return parse_many(raws)
 
-        monkeypatch.setattr(ingest_module, "parse", slow)
+        monkeypatch.setattr(reading_module, "parse_many", slow)
     job = plant.schedule(source)
     worker = beside(tasks.work)
     assert entered.wait(10)
@@ -265,7 +265,7 @@ def test_an_unforeseen_error_ends_the_job(plant: Plant, monkeypatch: pytest.Monk
     def broken(*_: Any) -> None:
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr(ingest_module, "facts_of", broken)
+    monkeypatch.setattr(reading_module, "facts_of", broken)
     job = plant.ingest(plant.text("Some text."))
     assert job.state == JobState.FAILED and code(job) == "internal"
     assert "secret" not in str(job.error)

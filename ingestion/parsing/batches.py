@@ -1,0 +1,84 @@
+"""Several documents of one source parsed at once.
+
+A fork costs more than a small Markdown file, so plain ones share a child. Sharing is never more
+than a short cut: whatever a shared child does not answer for well is parsed again alone, so the
+reasons and the limits of each document are those of ``sandbox.parse``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+
+from ingestion.parsing import sandbox
+from ingestion.parsing.answers import read_answer
+from minirag.errors import UnreadableSource
+from minirag.types import ParsedDocument, RawDocument
+
+# What shares a child: so many documents, of so many bytes each, and together.
+_MOST = 32
+_SMALL = 256 * 1024
+_TOGETHER = 2 * 1024 * 1024
+_SUFFIXES = frozenset({".md", ".markdown", ".mdown", ".mkd", ".txt", ".text", ".log"})
+_ALONE = b'{"alone": true}'
+
+Parsed = ParsedDocument | UnreadableSource
+
+
+def parse_many(raws: Sequence[RawDocument]) -> list[Parsed]:
+    """What became of each of ``raws``, in order. Blocks; raises ``Unavailable`` as ``parse``."""
+    limits = sandbox.Limits.from_settings()
+    found: dict[int, Parsed] = {}
+    for places in _shared(raws):
+        found.update(_together([raws[at] for at in places], places, limits))
+    return [found[at] if at in found else _alone(raw, limits) for at, raw in enumerate(raws)]
+
+
+def _alone(raw: RawDocument, limits: sandbox.Limits) -> Parsed:
+    try:
+        return sandbox.parse(raw, limits)
+    except UnreadableSource as error:
+        return error
+
+
+def _shared(raws: Sequence[RawDocument]) -> Iterator[list[int]]:
+    """Places of documents that share a child."""
+    places: list[int] = []
+    size = 0
+    for at, raw in enumerate(raws):
+        if not _is_plain(raw):
+            continue
+        if places and (len(places) >= _MOST or size + len(raw.content) > _TOGETHER):
+            yield places
+            places, size = [], 0
+        places.append(at)
+        size += len(raw.content)
+    if len(places) > 1:
+        yield places
+
+
+def _is_plain(raw: RawDocument) -> bool:
+    """By its name; the child looks at the content."""
+    suffix = PurePosixPath(raw.key[-100:]).suffix.lower()
+    return not raw.url and suffix in _SUFFIXES and len(raw.content) <= _SMALL
+
+
+def _together(
+    raws: Sequence[RawDocument], places: Sequence[int], limits: sandbox.Limits
+) -> dict[int, Parsed]:
+    """Those that could be read, by their places."""
+    try:
+        lines = sandbox.answers(raws, limits).splitlines()
+    except UnreadableSource:  # one of them costs too much: which one shows when each is alone
+        return {}
+    if len(lines) != len(raws):
+        return {}
+    found: dict[int, Parsed] = {}
+    for at, line in zip(places, lines, strict=True):
+        if line == _ALONE:
+            continue
+        try:
+            found[at] = read_answer(line)
+        except UnreadableSource as error:
+            found[at] = error
+    return found

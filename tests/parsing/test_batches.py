@@ -1,0 +1,95 @@
+"""Documents that share a child: the same answers as alone, and no document spoils another's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ingestion.parsing import batches, sandbox
+from ingestion.parsing.batches import parse_many
+from minirag.errors import UnreadableSource
+from minirag.types import ParsedDocument, RawDocument
+from tests.parsing.makers import make_docx
+
+
+@pytest.fixture(autouse=True)
+def _ended() -> Iterator[None]:
+    yield
+    sandbox.close()
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many documents each child got."""
+    children: list[int] = []
+    ask = sandbox.Sandbox.answers
+
+    def count(self: sandbox.Sandbox, raws: Any, limits: sandbox.Limits) -> bytes:
+        children.append(len(raws))
+        return ask(self, raws, limits)
+
+    monkeypatch.setattr(sandbox.Sandbox, "answers", count)
+    return children
+
+
+def markdown(name: str, text: str) -> RawDocument:
+    return RawDocument(name, text.encode(), "text/markdown")
+
+
+def test_plain_documents_share_a_child(asked: list[int]) -> None:
+    raws = [markdown(f"d{n}.md", f"# Title {n}\n\nText\u2028of {n} \r\n end") for n in range(40)]
+    together = parse_many(raws)
+    assert asked == [32, 8]
+    assert together == [sandbox.parse(raw) for raw in raws]
+
+
+def test_other_kinds_are_parsed_alone(asked: list[int]) -> None:
+    raws = [
+        markdown("a.md", "# A\n\nText."),
+        RawDocument("b.docx", make_docx(), ""),
+        RawDocument("hidden.md", make_docx(), "text/markdown"),
+        RawDocument("https://x.test/c.md", b"# C\n\nText.", "text/markdown", url="https://x.test/"),
+        markdown("d.txt", "Text."),
+    ]
+    found = parse_many(raws)
+    assert asked == [3, 1, 1, 1]
+    assert isinstance(found[0], ParsedDocument) and found[0].title == "A"
+    assert isinstance(found[2], ParsedDocument) and found[2].headings[0].title == "Handbook"
+
+
+def test_each_keeps_its_own_reason() -> None:
+    found = parse_many([markdown("a.md", "Good."), markdown("b.md", " \n"), markdown("c.md", "\0")])
+    assert isinstance(found[0], ParsedDocument)
+    assert [isinstance(item, UnreadableSource) for item in found] == [False, True, True]
+
+
+def test_one_that_costs_too_much_fails_alone(
+    monkeypatch: pytest.MonkeyPatch, asked: list[int]
+) -> None:
+    limits = sandbox.Limits(output_bytes=5_000)
+    monkeypatch.setattr(sandbox.Limits, "from_settings", lambda: limits)
+    raws = [
+        markdown("a.md", "Small."),
+        markdown("b.md", "word " * 2_000),
+        markdown("c.md", "Tiny."),
+    ]
+    found = parse_many(raws)
+    assert asked == [3, 1, 1, 1]
+    assert isinstance(found[1], UnreadableSource) and "more text" in found[1].message
+    assert [isinstance(item, ParsedDocument) for item in found] == [True, False, True]
+
+
+def test_an_answer_for_too_few_counts_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    ask = sandbox.answers
+
+    def short(raws: Any, limits: sandbox.Limits) -> bytes:
+        return ask(raws, limits).split(b"\n")[0] + b"\n"
+
+    monkeypatch.setattr(batches.sandbox, "answers", short)
+    found = parse_many([markdown("a.md", "First."), markdown("b.md", "Second.")])
+    assert [item.text for item in found if isinstance(item, ParsedDocument)] == [
+        "First.",
+        "Second.",
+    ]
