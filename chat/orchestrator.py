@@ -34,6 +34,8 @@ EXTRACTIVE = "local/extractive"
 # After so many deltas pieces are sent in this size: a drip costs no more than a long text.
 _FINE_DELTAS = 2_000
 _COARSE_PIECE = 64
+# One event is never longer, however much a provider sends at once (characters).
+_LONGEST_PIECE = 8_192
 
 Emit = Callable[[Event], object]
 
@@ -86,22 +88,26 @@ class AnswerWriter:
     def add(self, text: str) -> None:
         """Raises ``ProviderUnavailable`` beyond the longest answer."""
         self._waiting += self._filter.feed(text)
-        if len(self.text) + len(self._waiting) > settings.MINIRAG_ANSWER_CHARS:
+        room = settings.MINIRAG_ANSWER_CHARS - len(self.text)
+        if len(self._waiting) > room:
+            self._waiting = self._waiting[:room]
             raise ProviderUnavailable("The answer of the model provider does not end.")
         if self._sent < _FINE_DELTAS or len(self._waiting) >= _COARSE_PIECE:
             self._send()
 
     def finish(self) -> None:
         """Send what was held back: nothing more comes."""
-        self._waiting += self._filter.flush()
+        room = settings.MINIRAG_ANSWER_CHARS - len(self.text)
+        self._waiting = (self._waiting + self._filter.flush())[:room]
         self._send()
 
     def _send(self) -> None:
-        if self._waiting:
-            self.text += self._waiting
+        for start in range(0, len(self._waiting), _LONGEST_PIECE):
+            piece = self._waiting[start : start + _LONGEST_PIECE]
+            self.text += piece
             self._sent += 1
-            self._emit(Event(EventName.DELTA, {"text": self._waiting}))
-            self._waiting = ""
+            self._emit(Event(EventName.DELTA, {"text": piece}))
+        self._waiting = ""
 
 
 async def answer(turn: Turn, emit: Emit, control: Control) -> Outcome:
@@ -133,7 +139,8 @@ async def _answer(turn: Turn, emit: Emit, writer: AnswerWriter, control: Control
     asked = RewrittenQuery(turn.question, False)
     if is_small_talk(turn.question):
         _emit_retrieval(emit, asked, None)
-        return _say(writer, reply(turn.bot.welcome_message), MessageStatus.COMPLETED, "stop")
+        words = reply(turn.bot.welcome_message, turn.question)
+        return _say(writer, words, MessageStatus.COMPLETED, "stop")
     if not turn.source_ids:
         _emit_retrieval(emit, asked, None)
         return _say(writer, turn.bot.refusal_message, MessageStatus.REFUSED, "refused")

@@ -25,17 +25,43 @@ _LONGEST_TURN = 1_000
 _LONGEST_QUERY = 400
 _OUTPUT_TOKENS = 96
 _CARRIED_WORDS = 8
-# A question this short seldom names its own subject.
+# Turns back that are looked at while the earlier question itself points back.
+_LOOK_BACK = 3
+# A question this short seldom names its own subject: a model is asked about it.
 _SHORT = 4
-_POINTS_BACK = re.compile(
-    r"\b(?:it|its|they|them|their|theirs|this|that|these|those|he|she|him|her|there|one|ones|same|"
-    r"former|latter|other|others|else|more|another|er|sie|es|ihn|ihm|ihr|ihre|deren|dessen|dies|"
-    r"diese|dieser|dieses|dort|davon|damit|dafür|dazu|il|elle|ils|elles|cela|ça|celui|celle|ceux|"
-    r"ello|ella|ellos|ellas|eso|esto|ese|esa)\b|"
+# Without a model only what has fewer words of its own, or points back, takes others over: words
+# of another topic do more harm than a pronoun.
+_BARE = 2
+_PRONOUN = re.compile(
+    r"\b(?:it|its|they|them|their|theirs|this|these|those|he|she|him|her|er|sie|ihn|ihm|ihr|ihre|"
+    r"deren|dessen|dies|diese|dieser|dieses|dort|davon|damit|dafür|dazu|il|elle|ils|elles|cela|ça|"
+    r"celui|celle|ceux|ello|ella|ellos|ellas|eso|esto|ese|esa)\b",
+    re.IGNORECASE,
+)
+# These point back in a short question only: "any others?", not "how do others claim expenses".
+_WEAK_PRONOUN = re.compile(
+    r"\b(?:that|(?<!is )(?<!are )(?<!was )(?<!were )there|one|ones|same|former|latter|other|others|"
+    r"else|more|another|es)\b",
+    re.IGNORECASE,
+)
+_OPENING = re.compile(
     r"^(?:and|but|so|or|why|how come|what about|how about|und|aber|oder|warum|et|mais|pourquoi|y|"
     r"pero|por qué|e|ma|perché|en|maar)\b",
     re.IGNORECASE,
 )
+# "And the Ox?": a question that only puts something else in a place of the one before.
+_ELLIPSIS = re.compile(
+    r"^(?:and|but|or|so|what about|how about|und|aber|oder|et|y|e|en)\b"
+    r"(?!.*\b(?:is|are|do|does|can|may|must|will|ist|sind|hat|kann|muss|est|sont|es|son)\b)",
+    re.IGNORECASE,
+)
+_PLACED = re.compile(
+    r"\b(on|in|for|of|with|at|after|before|from|to|auf|für|bei|nach|mit|pour|para)\s+"
+    r"(?:(?:the|a|an|my|our|der|die|das|den|dem|le|la|les|el)\s+)?(\w+)",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"(?<=\s)[A-ZÄÖÜ]\w+")
+_JOINT = re.compile(r",|\b(?:and|or|if|when|und|oder|wenn|et|ou|y|o)\b", re.IGNORECASE)
 _INSTRUCTION = (
     "Rewrite the user's last message as one search query that can be understood without the "
     "conversation: put names in place of pronouns, keep the language, add nothing. Answer with "
@@ -78,21 +104,76 @@ async def rewrite(
 
 def needs_context(question: str) -> bool:
     """Whether a question points back at the conversation, or is too short to name its subject."""
-    return bool(_POINTS_BACK.search(question)) or len(content_terms(question)) < _SHORT
+    return points_back(question) or len(content_terms(question)) < _SHORT
+
+
+def points_back(question: str) -> bool:
+    """Whether a question plainly cannot be understood without the one before it."""
+    own = len(content_terms(question))
+    if _is_keywords(question):
+        return False
+    if own < _BARE or _OPENING.search(question.strip()):
+        return True
+    if own < _SHORT and _WEAK_PRONOUN.search(question):
+        return True
+    return any(not _named_before(question[: found.start()]) for found in _pronouns(question))
+
+
+def _is_keywords(question: str) -> bool:
+    """Bare words as typed into a search box ("E14", "pension"): a question of its own."""
+    found = words(question)
+    bare = bool(found) and not any(is_stop_word(word) for word in found)
+    return bare and not question.rstrip().endswith(("?", "？")) and not _OPENING.search(question)
+
+
+def _pronouns(question: str) -> list[re.Match[str]]:
+    return list(_PRONOUN.finditer(question))
+
+
+def _named_before(beginning: str) -> bool:
+    """Whether a pronoun's noun stands in the question itself: "buy a bike and return it"."""
+    return bool(_JOINT.search(beginning)) and len(content_terms(beginning)) >= _BARE
 
 
 def carry_over(question: str, history: Sequence[ChatTurn]) -> str:
-    """The question with the salient words of the user's previous question behind it."""
-    if not needs_context(question):
+    """The question with the salient words of the user's earlier questions behind it.
+
+    Where one of those points back itself, the one before it is taken along. What the question puts
+    in another thing's place ("And on the battery?" after "… on the frame?") is not carried over.
+    """
+    if not points_back(question):
         return question
-    earlier = next((turn.content for turn in reversed(history) if turn.role == "user"), "")
-    known = set(content_terms(question))
-    salient = [
-        word
-        for word in dict.fromkeys(words(earlier))
-        if not is_stop_word(word) and stem(word) not in known
-    ]
+    salient: list[str] = []
+    later = question
+    for earlier in _earlier_questions(history):
+        known = {stem(word) for word in (*words(question), *salient, *_replaced(later, earlier))}
+        salient.extend(
+            word
+            for word in dict.fromkeys(words(earlier))
+            if not is_stop_word(word) and stem(word) not in known
+        )
+        if not points_back(earlier):
+            break
+        later = f"{later} {earlier}" if _ELLIPSIS.search(later.strip()) else earlier
     return " ".join([question, *salient[:_CARRIED_WORDS]])
+
+
+def _earlier_questions(history: Sequence[ChatTurn]) -> list[str]:
+    asked = [turn.content for turn in reversed(history) if turn.role == "user"]
+    return asked[:_LOOK_BACK]
+
+
+def _replaced(question: str, earlier: str) -> list[str]:
+    """Words of the earlier question that an elliptic one puts something else in the place of."""
+    if not _ELLIPSIS.search(question.strip()):
+        return []
+    places = {preposition.casefold() for preposition, _ in _PLACED.findall(question)}
+    gone = [
+        word for preposition, word in _PLACED.findall(earlier) if preposition.casefold() in places
+    ]
+    if _NAME.search(question):
+        gone.extend(_NAME.findall(earlier))
+    return [word.casefold() for word in gone]
 
 
 async def _by_model(

@@ -1,4 +1,4 @@
-"""Greetings and thanks: answered by the bot's welcome, with no search and no provider call."""
+"""Greetings, thanks, "who are you?": answered in the bot's own words, no search, no provider."""
 
 from __future__ import annotations
 
@@ -12,12 +12,45 @@ _GREETING = re.compile(
     r"hej|hei|ahoj|cześć|dzień dobry|merhaba|selam|привет|здравствуйте|привіт|"
     r"你好|您好|こんにちは|안녕하세요|안녕|नमस्ते|مرحبا|السلام عليكم|שלום)"
 )
-_THANKS = re.compile(
-    r"(?:thanks|thank you|thx|ty|cheers|many thanks|thanks a lot|thank you (?:so|very) much|"
-    r"danke|danke schön|dankeschön|vielen dank|merci|merci beaucoup|gracias|muchas gracias|"
-    r"grazie|grazie mille|obrigad[oa]|muito obrigad[oa]|dank je|bedankt|dank u wel|tack|takk|tak|"
-    r"dziękuję|teşekkürler|спасибо|дякую|谢谢|謝謝|ありがとう|ありがとうございます|감사합니다|धन्यवाद|"
-    r"شكرا|תודה)"
+# What is said back to thanks, by language; each line is thanks that are answered alike.
+_THANKS = (
+    (
+        r"thanks|thank you|thx|ty|cheers|many thanks|thanks a lot|thank you (?:so|very) much|"
+        r"(?:thanks|thank you),? (?:that (?:helped|helps)|that was helpful|very helpful)",
+        "You are welcome.",
+    ),
+    (r"danke|danke schön|dankeschön|danke sehr|vielen dank|besten dank", "Gern geschehen."),
+    (r"merci|merci beaucoup|merci bien", "Je vous en prie."),
+    (r"gracias|muchas gracias", "De nada."),
+    (r"grazie|grazie mille", "Prego."),
+    (r"obrigad[oa]|muito obrigad[oa]", "De nada."),
+    (r"dank je|dank je wel|bedankt|dank u|dank u wel", "Graag gedaan."),
+    (r"tack|tack så mycket", "Varsågod."),
+    (r"takk|tak", "Vær så god."),
+    (r"dziękuję", "Proszę bardzo."),
+    (r"teşekkürler|teşekkür ederim", "Rica ederim."),
+    (r"спасибо|большое спасибо", "Пожалуйста."),
+    (r"дякую", "Будь ласка."),
+    (r"谢谢|謝謝|多谢", "不客气。"),
+    (r"ありがとう|ありがとうございます", "どういたしまして。"),
+    (r"감사합니다|고마워요?", "천만에요."),
+    (r"धन्यवाद", "आपका स्वागत है।"),
+    (r"شكرا", "عفوا."),
+    (r"תודה", "בבקשה."),
+)
+# Questions about the bot itself, and words that only close a talk.
+_ABOUT_ITSELF = re.compile(
+    r"(?:who|what) are you|what(?:'s| is) your name|what can (?:you do|i ask)(?: you)?|"
+    r"what do you (?:do|know)|how can you help(?: me)?|can you help me|help|how are you|are you a "
+    r"(?:bot|robot|human|person)|wer bist du|wer sind sie|was kannst du|was können sie|wie geht's|"
+    r"wie geht es (?:dir|ihnen)|qui es-tu|qui êtes-vous|que sais-tu faire|quién eres|"
+    r"qué puedes hacer|chi sei|cosa sai fare|quem é você|wie ben je|wat kun je|你是谁|你能做什么|"
+    r"あなたは誰ですか|누구세요"
+)
+_CLOSING = re.compile(
+    r"(?:ok|okay|alright|great|perfect|cool|nice|good|got it|i see|understood|bye|bye bye|goodbye|"
+    r"see you|tschüss|tschüß|auf wiedersehen|alles klar|super|au revoir|adiós|hasta luego|"
+    r"arrivederci|tchau|doei|tot ziens|再见|さようなら)"
 )
 # What may follow without making a question of it: names are left out, so "hello bot" stays small.
 _TAIL = (
@@ -27,20 +60,35 @@ _EDGE = "¡¿ \t\r\n.,!?…~:;-–—。！？、👋🙏😊🙂👍❤️"
 
 
 def is_small_talk(message: str) -> bool:
-    """True for a message that is nothing but a greeting or thanks (several languages)."""
-    text = re.sub(r"\s+", " ", message.strip(_EDGE).casefold())
+    """Whether a message is nothing but a greeting, thanks, or about the bot (several languages)."""
+    parts = _parts(message)
+    return bool(parts) and all(_is_courtesy(part) for part in parts)
+
+
+def reply(welcome_message: str, message: str = "") -> str:
+    """The bot's own welcome, or a plain one where it has none; thanks are answered as thanks."""
+    for part in _parts(message):
+        for pattern, answer in _THANKS:
+            if _whole(pattern, part):
+                return answer
+    return welcome_message.strip() or "Hello! Ask me anything."
+
+
+def _parts(message: str) -> list[str]:
+    """A short message, folded, in its clauses; nothing of a longer one."""
+    text = re.sub(r"\s+", " ", message.strip(_EDGE).casefold().replace("’", "'"))
     if not text or len(text) > 60:
-        return False
-    parts = [part.strip(_EDGE) for part in re.split(r"[,!.。！]+", text)]
-    return all(_is_courtesy(part) for part in parts if part)
+        return []
+    if any(_whole(pattern, text) for pattern, _ in _THANKS):
+        return [text]
+    parts = (part.strip(_EDGE) for part in re.split(r"[,!?.;。！？]+", text))
+    return [part for part in parts if part]
 
 
 def _is_courtesy(text: str) -> bool:
-    return any(
-        re.fullmatch(pattern.pattern + _TAIL, text) is not None for pattern in (_GREETING, _THANKS)
-    )
+    patterns = (_GREETING.pattern, _ABOUT_ITSELF.pattern, _CLOSING.pattern)
+    return any(_whole(pattern, text) for pattern in (*patterns, *(one for one, _ in _THANKS)))
 
 
-def reply(welcome_message: str) -> str:
-    """The bot's own welcome, or a plain one where it has none."""
-    return welcome_message.strip() or "Hello! Ask me anything."
+def _whole(pattern: str, text: str) -> bool:
+    return re.fullmatch(f"(?:{pattern}){_TAIL}", text) is not None

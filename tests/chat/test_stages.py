@@ -14,7 +14,7 @@ from chat.context import PromptSettings, build_context
 from chat.evidence import DEFAULT_THRESHOLD, coverage, evidence
 from chat.markers import MarkerFilter
 from chat.rewrite import carry_over, needs_context, rewrite
-from chat.smalltalk import is_small_talk
+from chat.smalltalk import is_small_talk, reply
 from chat.terms import content_terms
 from minirag.errors import ProviderUnavailable
 from minirag.providers.fakes import FakeChatModel
@@ -72,7 +72,8 @@ def test_function_words_are_no_content() -> None:
 
 @pytest.mark.parametrize(
     "text", ["hi", "Hello there!", "Hallo zusammen", "¡Gracias!", "Danke schön.", "ありがとう",
-             "thanks a lot 🙏", "Привет", "Hey, thank you!"],
+             "thanks a lot 🙏", "Привет", "Hey, thank you!", "Thanks, that helped!", "who are you",
+             "Hi! What can you do?", "Wer bist du?", "How are you?", "ok", "bye!", "cheers"],
 )  # fmt: skip
 def test_small_talk(text: str) -> None:
     assert is_small_talk(text)
@@ -80,10 +81,19 @@ def test_small_talk(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text", ["", "hi, how long is leave?", "thanks but why?", "hello world program", "history",
-             "What does danke mean?", "?!"],
+             "What does danke mean?", "?!", "who are you selling to", "help desk", "good brakes",
+             "thanks, and on the battery?", "ok, and the Ox?"],
 )  # fmt: skip
 def test_no_small_talk(text: str) -> None:
     assert not is_small_talk(text)
+
+
+def test_small_talk_is_answered_in_kind() -> None:
+    assert reply("Ask me about vans.", "Who are you?") == "Ask me about vans."
+    assert reply("Ask me about vans.", "hello") == "Ask me about vans."
+    assert reply("Ask me about vans.", "Many thanks!") == "You are welcome."
+    assert reply("Ask me about vans.", "Ok, danke!") == "Gern geschehen."
+    assert reply("  ", "hi")
 
 
 # --- rewriting ---------------------------------------------------------------------------------
@@ -96,6 +106,34 @@ def test_words_are_carried_over_only_where_needed() -> None:
     assert carried.startswith("And who signs it? ") and "leasing" in carried and "van" in carried
     whole = "Which documents does a new driver hand to the fleet office?"
     assert carry_over(whole, TALK) == whole
+
+
+@pytest.mark.parametrize(
+    ("talk", "query"),
+    [
+        (["How much annual leave do I get?", "And after five years?"],
+         "And after five years? annual leave"),
+        (["How long is the warranty on the frame?", "And on the battery?"],
+         "And on the battery? long warranty"),
+        (["How long is the warranty on the frame?", "And on the battery?", "What does it exclude?"],
+         "What does it exclude? battery long warranty"),
+        (["How much does the Otter weigh?", "And the Ox?"], "And the Ox? weigh"),
+        (["What does error code E14 mean?", "And E21?"], "And E21? error code mean"),
+        (["Who is the data protection officer?", "How can I reach her?"],
+         "How can I reach her? data protection officer"),
+    ],
+)  # fmt: skip
+def test_what_is_carried_over(talk: list[str], query: str) -> None:
+    assert carry_over(talk[-1], [ChatTurn("user", one) for one in talk[:-1]]) == query
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["How long is the warranty on the frame?", "How do I buy a bike and return it?", "E14",
+     "Is there a discount for employees?", "hotel London", "How long does a test ride last?"],
+)  # fmt: skip
+def test_a_question_of_its_own_takes_nothing_over(question: str) -> None:
+    assert carry_over(question, TALK) == question
 
 
 def owner(house: House) -> CallOwner:
