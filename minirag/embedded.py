@@ -13,7 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 from chat import tasks as chat_tasks
 from chat import turns
 from ingestion import worker
-from minirag import wiring
+from minirag import statistics, wiring
 from minirag.asgi import application
 from minirag.errors import MiniRAGError
 from minirag.memory import share_heaps
@@ -56,7 +56,7 @@ def serve(host: str, port: int, on_serving: Callable[[], None]) -> None:
             wiring.vector_store()  # held by another process? Say so now, not at the first question
             worker.start()
             try:
-                with chat_tasks.sweeping():
+                with chat_tasks.sweeping(), statistics.kept_fresh():
                     _web(host, port, on_serving)
             finally:
                 worker.stop()
