@@ -17,6 +17,7 @@ from minirag.errors import ErrorCode, ErrorField, MiniRAGError, ProviderUnavaila
 from minirag.protocols import ChatModel
 from minirag.providers import build_chat_model
 from minirag.types import ChatRequest, ChatTurn, Finish, TokenUsage
+from tenants import audit
 from tenants.context import AuthContext
 from usage.ledger import metered
 from usage.models import UsageKind
@@ -58,6 +59,7 @@ def check_bot(auth: AuthContext, bot: BotProfile) -> CheckResult:
     except MiniRAGError as failure:
         advice = _ADVICE.get(failure.code, "")
         error = {"code": str(failure.code), "message": f"{failure.message} {advice}".strip()}
+    audit.record(auth, "bot.check", bot, outcome=error["code"] if error else "ok")
     return CheckResult(round((time.monotonic() - started) * 1000), error)
 
 

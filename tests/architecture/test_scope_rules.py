@@ -15,7 +15,30 @@ from tenants.scope import ScopedManager, ScopeError, platform_scope, tenant_scop
 from tests.architecture.tree import ROOT, modules
 
 # What is cross-tenant by nature. A new caller is a decision: name it here with its reason.
-PLATFORM_CALLERS: dict[str, str] = {}
+PLATFORM_CALLERS: dict[str, str] = {
+    "chat/cors.py": "a preflight names no bot: origins of all open widgets, nothing else of them",
+    "chat/management/commands/ask.py": "the shell's owner names a bot by slug, in any tenant",
+    "chat/pages.py": "the public chat page: its tenant follows from the widget's public id",
+    "chat/tasks.py": "the sweeper ends answers of any tenant whose process died",
+    "chat/widget_api.py": "a widget session: its tenant follows from the public id",
+    "ingestion/management/commands/ingest.py": "the shell's owner names a bot by slug",
+    "ingestion/management/commands/reindex.py": "the shell's owner rebuilds any or all tenants",
+    "ingestion/management/running.py": "commands follow their jobs, whosever they are",
+    "ingestion/pipeline/ingest.py": "fairness: whether anybody else waits for this worker",
+    "ingestion/tasks.py": "fair claiming and the sweeper go over the jobs of all tenants",
+    "ingestion/worker.py": "an embedded server takes over all jobs of its predecessor",
+    "minirag/backup/reading.py": "a restore writes every tenant's rows",
+    "minirag/backup/writing.py": "a backup reads every tenant's rows",
+    "minirag/demo/setup.py": "looks whether the remembered demo tenant is still there",
+    "tenants/console/sites.py": "the platform admin's site: superusers see all tenants",
+    "tenants/credentials.py": "authentication: the tenant follows from the credential",
+    "tenants/management/commands/rotate_keys.py": "re-encrypts the secrets of all tenants",
+    "tenants/services/invitations.py": "authentication: the tenant follows from the link",
+    "tenants/services/logins.py": "authentication by refresh token; one's logins in all tenants",
+    "tenants/services/members.py": "whether a removed person is a member anywhere else",
+    "tenants/services/tenancy.py": "makes tenants; their slugs are unique over all",
+    "tenants/session.py": "the memberships of the person that signed in",
+}
 
 # Rows that belong to no single tenant.
 GLOBAL_MODELS = {"tenants.User"}
