@@ -9,6 +9,8 @@ import json
 import os
 import resource
 import signal
+import traceback
+from contextlib import suppress
 from dataclasses import asdict
 from typing import NoReturn
 
@@ -40,8 +42,18 @@ def run(order: Order, zygote: int, document_fd: int, output_fd: int) -> NoReturn
         status = EXIT_MEMORY
     except BrokenPipeError:
         status = 0  # the parent stopped reading: it names the reason itself
+    except Exception as error:  # noqa: BLE001 - the child's outermost edge
+        _explain(error)
     finally:
         os._exit(status)
+
+
+def _explain(error: Exception) -> None:
+    """For the log of the parent: a parser's fault is ours to mend, so its place must be known."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "?"
+    with suppress(OSError):
+        _write(f"{type(error).__name__} at {place}".encode())
 
 
 def _give_up_rights(order: Order, zygote: int, document_fd: int, output_fd: int) -> None:

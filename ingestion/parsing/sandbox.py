@@ -30,6 +30,10 @@ _ROOT = Path(__file__).resolve().parent.parent.parent
 _START_SECONDS = 30.0
 _GRACE_SECONDS = 5.0
 _READ = 1 << 16
+_PLACE = 120
+_COMMAND = (sys.executable, "-s", "-m", "ingestion.parsing.zygote")
+# Any child can read this.
+_HEALTHY = RawDocument("healthy.txt", b"healthy", "text/plain")
 
 _WORDS = {
     "memory": "Reading the document needs more memory than it may have.",
@@ -71,7 +75,8 @@ class ZygoteGone(Exception):
 class Sandbox:
     """One zygote, started when first needed, restarted when it died. Never shared over a fork."""
 
-    def __init__(self) -> None:
+    def __init__(self, command: Sequence[str] = _COMMAND) -> None:
+        self._command = command
         self._lock = threading.Lock()
         self._owner = 0
         self._control: socket.socket | None = None
@@ -110,6 +115,23 @@ class Sandbox:
 
     def _ask(self, raws: Sequence[RawDocument], limits: Limits) -> bytes:
         control = self._connected()
+        answer, end = self._exchange(control, raws, limits)
+        if answer is None:
+            raise UnreadableSource(_WORDS["output"])
+        if end == "failed":
+            log.warning("a parser failed: %r", answer[-_PLACE:])  # maybe a hostile one's words
+            if self._exchange(control, [_HEALTHY], limits)[1] != "ok":
+                # Not the document's fault: no child works here (the code was exchanged under it).
+                self._discard(control)
+                raise ZygoteGone
+        if end != "ok":
+            raise UnreadableSource(_WORDS.get(end, _WORDS["failed"]))
+        return answer
+
+    def _exchange(
+        self, control: socket.socket, raws: Sequence[RawDocument], limits: Limits
+    ) -> tuple[bytes | None, str]:
+        """A child's answer (None where it is too long) and how the child ended."""
         output, status = self._send(control, _order(raws, limits), raws)
         ends_at = time.monotonic() + limits.wall_seconds + _GRACE_SECONDS
         with output, status:
@@ -118,13 +140,10 @@ class Sandbox:
                 output.close()  # the child's next write ends it
             # The child's end is awaited in any case: its memory and descriptors are given back.
             end = _read_all(status, _READ, ends_at)
-        if answer is None:
-            raise UnreadableSource(_WORDS["output"])
         if not end:
             self._discard(control)
             raise ZygoteGone
-        _check_end(json.loads(end)["end"])
-        return answer
+        return answer, str(json.loads(end)["end"])
 
     def _send(
         self, control: socket.socket, order: Order, raws: Sequence[RawDocument]
@@ -160,9 +179,8 @@ class Sandbox:
         if self._owner == os.getpid():
             self._drop()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-s", "-m", "ingestion.parsing.zygote"]
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, cwd=_ROOT, env={}
+            self._command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, cwd=_ROOT, env={}
         )
         theirs.close()
         ours.settimeout(_START_SECONDS)
@@ -258,11 +276,6 @@ def _order(raws: Sequence[RawDocument], limits: Limits) -> Order:
         cpu_seconds=limits.cpu_seconds,
         wall_seconds=limits.wall_seconds,
     )
-
-
-def _check_end(end: str) -> None:
-    if end != "ok":
-        raise UnreadableSource(_WORDS.get(end, _WORDS["failed"]))
 
 
 _sandbox = Sandbox()

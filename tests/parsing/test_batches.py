@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ingestion.parsing import batches, sandbox
+from ingestion.parsing import sandbox
 from ingestion.parsing.batches import parse_many
 from minirag.errors import UnreadableSource
 from minirag.types import ParsedDocument, RawDocument
@@ -87,7 +87,7 @@ def test_an_answer_for_too_few_counts_for_none(monkeypatch: pytest.MonkeyPatch) 
     def short(raws: Any, limits: sandbox.Limits) -> bytes:
         return ask(raws, limits).split(b"\n")[0] + b"\n"
 
-    monkeypatch.setattr(batches.sandbox, "answers", short)
+    monkeypatch.setattr(sandbox, "answers", short)
     found = parse_many([markdown("a.md", "First."), markdown("b.md", "Second.")])
     assert [item.text for item in found if isinstance(item, ParsedDocument)] == [
         "First.",

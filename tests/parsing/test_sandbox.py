@@ -17,7 +17,7 @@ import pytest
 
 from ingestion.parsing.document import ArchiveLimits
 from ingestion.parsing.sandbox import Limits, Sandbox
-from minirag.errors import UnreadableSource
+from minirag.errors import Unavailable, UnreadableSource
 from minirag.types import RawDocument
 from tests.parsing.makers import make_docx, make_pdf, paragraph, raw_docx, text_run
 
@@ -196,6 +196,40 @@ def test_a_dead_zygote_is_replaced() -> None:
     assert second is not None and second != first
     sandbox.close()
     assert not Path(f"/proc/{second}").exists()
+
+
+BROKEN_ZYGOTE = """
+import sys
+from ingestion.parsing import child, zygote
+def parse_bytes(data, hints, archive):
+    raise AttributeError("half of another version")
+child.parse_bytes = parse_bytes
+zygote.main()
+"""
+# A parser with a fault of its own, which only one document meets.
+FAULTY_ZYGOTE = BROKEN_ZYGOTE.replace("    raise", "    if b'poison' not in data:"
+    " return zygote.parse_bytes(data, hints, archive)\n    raise")  # fmt: skip
+
+
+def test_a_zygote_that_fails_on_everything_blames_no_document() -> None:
+    """A first job failed as damaged: its zygote had started while the code was exchanged."""
+    sandbox = Sandbox([sys.executable, "-c", BROKEN_ZYGOTE])
+    with pytest.raises(Unavailable):
+        sandbox.parse(text("good"))
+    assert sandbox.pid is None
+    sandbox.close()
+
+
+def test_a_parser_that_fails_on_one_document_names_its_place_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sandbox = Sandbox([sys.executable, "-c", FAULTY_ZYGOTE])
+    zygote = zygote_of(sandbox)
+    with pytest.raises(UnreadableSource, match="parser failed"):
+        sandbox.parse(text("poison"))
+    assert sandbox.pid == zygote and sandbox.parse(text("good")).text == "good"
+    assert "AttributeError at <string>:" in caplog.text
+    sandbox.close()
 
 
 def test_a_zygote_that_dies_under_a_document_is_tried_once_more() -> None:
