@@ -25,6 +25,7 @@ from sources.serializers import (
     UploadForm,
 )
 from sources.services import add_uploads, create_source, update_source
+from sources.validation import merged
 from tenants.api_base import TenantView
 from tenants.models import TokenScope
 
@@ -91,8 +92,10 @@ class SourceView(TenantView):
     )
     def patch(self, request: Request, **_: Any) -> Response:
         changes = self.body(SourceUpdate, partial=True)
-        source = update_source(self.auth, self.object("source_id"), **changes)
-        return Response(SourceSerializer(source).data)
+        source = self.object("source_id")
+        if "metadata" in changes:
+            changes["metadata"] = merged(source.metadata, changes["metadata"])
+        return Response(SourceSerializer(update_source(self.auth, source, **changes)).data)
 
     @extend_schema(
         operation_id="sources_delete",

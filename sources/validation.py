@@ -71,6 +71,12 @@ def clean_url(source_type: str, value: Any) -> str:
     return url
 
 
+def merged(metadata: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """``metadata`` with ``change`` laid over it; null takes a key away (RFC 7396)."""
+    whole = {**metadata, **change}
+    return {key: item for key, item in whole.items() if item is not None}
+
+
 def clean_metadata(value: Any) -> dict[str, Any]:
     """A flat object of strings, numbers and booleans, of bounded size."""
     if not isinstance(value, Mapping):

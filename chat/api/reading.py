@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from asgiref.sync import async_to_sync
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -27,6 +29,9 @@ from chat.services import delete_chat, give_feedback
 from minirag.api.serializers import PageParams, page_of
 from minirag.errors import NotFound
 from tenants.models import TokenScope
+
+# One spelling each, as in the answer: [1], never [01].
+_MARKER = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 
 
 class ChatListView(OwnChatsView):
@@ -113,7 +118,7 @@ class CitationView(WidgetView):
     )
     def get(self, request: Request, message_id: str, marker: str) -> Response:
         """The passage behind a marker, with what stands around the quote."""
-        if not (marker.isascii() and marker.isdigit() and len(marker) <= 6):
+        if not _MARKER.fullmatch(marker):
             raise NotFound
         found = cited_passage(self.object("message_id"), int(marker))
         return Response(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import (
@@ -64,23 +64,32 @@ _FROM_DRF: Mapping[type[Exception], tuple[ErrorCode, str]] = {
 
 
 def flatten(detail: Any, prefix: str = "") -> dict[str, list[str]]:
-    """DRF's nested error detail as flat ``{"widget.theme": ["…"]}``."""
+    """DRF's nested error detail as flat ``{"widget.theme": ["…"]}``.
+
+    What is wrong with the items of a list is said of the list: a client knows its field by name.
+    """
     if isinstance(detail, Mapping):
-        flat: dict[str, list[str]] = {}
-        for name, inner in detail.items():
-            path = f"{prefix}.{name}" if prefix else str(name)
-            if name == "non_field_errors":
-                path = prefix or "non_field_errors"
-            flat.update(flatten(inner, path))
-        return flat
+        return _joined(flatten(inner, _path(prefix, name)) for name, inner in detail.items())
     texts = [detail] if isinstance(detail, str) else list(detail)
     if texts and all(not isinstance(text, str) for text in texts):
-        flat = {}
-        for index, inner in enumerate(texts):
-            if inner:
-                flat.update(flatten(inner, f"{prefix}.{index}" if prefix else str(index)))
-        return flat
+        return _joined(flatten(inner, prefix) for inner in texts if inner)
     return {prefix or "non_field_errors": [str(text) for text in texts]}
+
+
+def _path(prefix: str, name: Any) -> str:
+    if isinstance(name, int) or name == "non_field_errors":
+        return prefix or "non_field_errors"
+    return f"{prefix}.{name}" if prefix else str(name)
+
+
+def _joined(parts: Iterable[dict[str, list[str]]]) -> dict[str, list[str]]:
+    """All of them, each text once per field."""
+    flat: dict[str, list[str]] = {}
+    for part in parts:
+        for name, texts in part.items():
+            kept = flat.setdefault(name, [])
+            kept.extend(text for text in texts if text not in kept)
+    return flat
 
 
 def as_error(exc: Exception) -> MiniRAGError | None:

@@ -133,6 +133,10 @@ class StrictQuery(StrictSerializer):
             problems.update(
                 {name: "Given twice." for name, values in data.lists() if len(values) > 1}
             )
+            # DRF takes an empty parameter for none, and a filter that was meant would not filter.
+            problems.update(
+                {name: "Must not be empty." for name, value in data.items() if value == ""}
+            )
         return {
             name: ("Unknown parameter." if text == "Unknown field." else text)
             for name, text in problems.items()

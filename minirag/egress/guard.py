@@ -16,6 +16,7 @@ from minirag.egress.allow import HOSTNAME, Allowance, Use, parse_allow
 from minirag.errors import AddressRefused, Invalid
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_LOOPBACK = (ip_address("127.0.0.1"), ip_address("::1"))
 _WEB_PORTS = frozenset(_DEFAULT_PORTS.values())
 
 BAD_SCHEME = "Only http and https addresses may be used."
@@ -40,6 +41,8 @@ class Guard:
         address = _literal(host)
         if address is not None:
             self.judge(host, port, [address])
+        elif _is_loopback_name(host):
+            self._judge_loopback(host, port)
         elif not self._port_may_pass(host, port):
             raise AddressRefused(BAD_PORT)
 
@@ -54,6 +57,16 @@ class Guard:
                 raise AddressRefused
             if not self._port_is_open(port):
                 raise AddressRefused(BAD_PORT)
+
+    def _judge_loopback(self, host: str, port: int) -> None:
+        """The name that needs no lookup: refused unless the operator opened it or its address."""
+        opened = any(
+            rule.opens_name(_plain(host), port)
+            or any(rule.opens_address(address, port) for address in _LOOPBACK)
+            for rule in self.allowances
+        )
+        if not opened:
+            raise AddressRefused
 
     def _port_is_open(self, port: int) -> bool:
         return self.use != "source" or port in _WEB_PORTS
@@ -121,6 +134,11 @@ def _literal(host: str) -> Address | None:
         return None
     # 2130706433, 0x7f.1, 0177.0.0.1: readers disagree on these, so nobody reads them.
     raise AddressRefused
+
+
+def _is_loopback_name(host: str) -> bool:
+    """RFC 6761: localhost and all below it are this machine."""
+    return f".{_plain(host)}".endswith(".localhost")
 
 
 def _plain(host: str) -> str:

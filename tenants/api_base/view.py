@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -142,7 +143,7 @@ class TenantView(ReadingView):
             return None
         found = idempotency.begin(
             self.auth.tenant_id,
-            idempotency.valid_key(key),
+            self._own_key(idempotency.valid_key(key)),
             f"{self.request.method} {self.request.path}"[:200],
             idempotency.body_digest(self.request.data),
         )
@@ -150,6 +151,12 @@ class TenantView(ReadingView):
             return found
         self._run = found
         return None
+
+    def _own_key(self, key: str) -> str:
+        """Keys are the tenant's; of strangers on its site, each has a set of their own."""
+        if self.auth.widget is None:
+            return key
+        return hashlib.sha256(f"{self.auth.widget.visitor_id} {key}".encode()).hexdigest()
 
     def keep_run(self, response: HttpResponseBase) -> None:
         """Keep the answer for a repeat; of a stream, its message was kept already."""

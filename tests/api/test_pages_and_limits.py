@@ -77,6 +77,13 @@ def test_links_never_carry_a_foreign_host(client_a: Client, tenant: Tenant) -> N
     assert client_a.get("/v1/items", headers={"host": "evil.test"}).status_code == 400
 
 
+@pytest.mark.parametrize("query", ["limit=", "cursor=", "limit=0", "limit=201", "limit=2&limit=2"])
+def test_parameters_that_say_nothing_are_refused(client_a: Client, query: str) -> None:
+    """An empty one would be read as none: the filter somebody meant would not filter."""
+    answer = client_a.get(f"/v1/items?{query}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid")
+
+
 def test_the_numbers_of_the_limit_add_up(tenant: Tenant, settings: Any) -> None:
     settings.MINIRAG_RATE_API = 5
     client, other = client_for(token_of(tenant)), client_for(token_of(tenant))

@@ -25,7 +25,7 @@ REFUSED = (
     "gopher://example.com/", "ftp://example.com/", "dict://example.com:11211/", "data:text/html,hi",
     "jar:http://example.com!/", "ldap://example.com/", "http://user@example.com/",
     "http://user:pass@example.com/", "http://example.com@127.0.0.1/", "http://134744072/",
-    "javascript:alert(1)",
+    "javascript:alert(1)", "http://localhost/", "http://LOCALHOST./", "http://a.localhost/",
 )  # fmt: skip
 INVALID = (
     "", "example.com", "/page", "http://", "http:///page", "https://[::1", "http://exa mple.com/",

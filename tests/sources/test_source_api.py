@@ -42,8 +42,9 @@ def test_a_source_is_made_read_listed_and_changed(client_a: Client) -> None:
     path = f"sources/{source['id']}"
     assert client_a.get(f"/v1/{path}").json() == source
     assert client_a.get("/v1/sources").json()["results"] == [source]
-    changed = patch(client_a, path, {"name": " New ", "metadata": {}}).json()
-    assert (changed["name"], changed["metadata"]) == ("New", {})
+    changed = patch(client_a, path, {"name": " New ", "metadata": {"w": None, "year": 2027}}).json()
+    assert changed["name"] == "New"
+    assert changed["metadata"] == {"team": "people", "year": 2027, "open": True}
     assert changed["content"] == TEXT["content"]
 
 

@@ -128,7 +128,7 @@ def test_only_a_file_source_takes_files(
     ("data", "field"),
     [
         ({}, "file"),
-        ({"file": "text"}, "file.0"),
+        ({"file": "text"}, "file"),
         ({"file": SimpleUploadedFile("a.md", b"x"), "key": "b.md"}, "key"),
         ({"other": SimpleUploadedFile("a.md", b"x")}, "other"),
     ],

@@ -77,8 +77,10 @@ def test_a_view_without_a_scope_answers_nobody() -> None:
 
 @pytest.mark.parametrize(("token", "fine"), [("", True), ("short", False), ("a" * 40, False)])
 def test_the_bootstrap_token(settings: Any, token: str, fine: bool) -> None:
-    settings.MINIRAG_BOOTSTRAP_TOKEN = token
+    settings.MINIRAG_BOOTSTRAP_TOKEN, settings.DEVELOPMENT = token, False
     assert (check_bootstrap_token(None) == []) is fine
+    settings.DEVELOPMENT = True
+    assert check_bootstrap_token(None) == []
 
 
 GOOD = {
