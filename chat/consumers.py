@@ -42,6 +42,7 @@ ORIGIN_GONE = 4403
 IDLE = 4408
 BAD_PROTOCOL = 4409
 LIMIT = 4429
+OUR_FAULT = 1011
 # Frames of any type per window; a client that goes on beyond it is not talking to a person.
 _FRAMES = 300
 _WINDOW_SECONDS = 10.0
@@ -146,6 +147,10 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
                         self._heard = time.monotonic()
         except MiniRAGError as error:
             await self._refuse(client_id, error)
+        except Exception:
+            # The edge of a task: a client that waits for an end must not wait for ever.
+            log.exception("the events of answer %s could not be sent", message_id)
+            await self._end(OUR_FAULT)
         finally:
             slot.release()
 
@@ -190,3 +195,10 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         if not self._closing:
             self._closing = True
             await self.close(code)
+
+
+class UnknownPathConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
+    """Refuses an unknown path in the handshake; without it Channels answers 500."""
+
+    async def connect(self) -> None:
+        await self.close()

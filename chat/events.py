@@ -23,10 +23,14 @@ TERMINAL = frozenset({EventName.DONE, EventName.ERROR})
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event as clients get it; ``data`` holds JSON values."""
+    """One event as clients get it; ``data`` holds JSON values.
+
+    ``retry_after`` (seconds) is for the header of an answer that is not streamed.
+    """
 
     name: EventName
     data: Mapping[str, Any]
+    retry_after: float | None = None
 
     @property
     def is_last(self) -> bool:

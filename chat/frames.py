@@ -59,6 +59,9 @@ def read_ask(frame: Mapping[str, Any], channel: Channel) -> Ask:
 
 def read_message_id(frame: Mapping[str, Any]) -> UUID:
     """The message of a ``stop`` frame. Raises ``Invalid``."""
+    unknown = set(frame) - {"type", "id", "message_id"}
+    if unknown:
+        raise Invalid(fields={name: ["Unknown field."] for name in sorted(unknown)})
     try:
         return UUID(str(frame.get("message_id")))
     except ValueError as error:

@@ -16,6 +16,7 @@ _GROUP_LIMIT = 64
 _INLINE_LIMIT = 400
 _GROUP = re.compile(r"\[ *[0-9]{1,6}(?: *, *[0-9]{1,6})* *\]")
 _GROUP_BEGUN = re.compile(r"\[(?: *[0-9]{1,6}(?: *, *[0-9]{1,6})* *,?)? *\Z")
+_LAST_MARKER = re.compile(r" ?\[([0-9]{1,6})\]\Z")
 _PLAIN = re.compile(r"[^\[`\n ]+")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _FENCE_BEGUN = re.compile(r" {0,3}(?:`*|~*)\Z")
@@ -51,6 +52,24 @@ class MarkerFilter:
         """Text that is decided now; may be empty."""
         self._rest += _UNFIT.sub(lambda found: "" if found[0] == "\0" else "\ufffd", delta)
         return self._drain(final=False)
+
+    def feed_quote(self, piece: str) -> str:
+        """A whole piece of a quoting model: words of a document with their one marker behind.
+
+        Numbers in brackets among the words are the document's, whatever they look like: no markers
+        of this answer. Nor does a fence that a piece leaves open hide the marker of the next.
+        """
+        own = _LAST_MARKER.search(piece)
+        if own is None or int(own[1]) not in self._markers:
+            own = None
+        inside = MarkerFilter(frozenset())
+        given = inside.feed(piece[: own.start()] if own else piece) + inside.flush()
+        if own:
+            start = self._length + len(given) + own[0].index("[")
+            given += own[0]
+            self.placed.append(PlacedMarker(int(own[1]), start, self._length + len(given)))
+        self._length += len(given)
+        return given
 
     def flush(self) -> str:
         """What was held back, when nothing more comes."""

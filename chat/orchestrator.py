@@ -74,12 +74,15 @@ class AnswerWriter:
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
         self._filter = MarkerFilter(frozenset())
+        self._quotes = False
         self._waiting = ""
         self._sent = 0
         self.text = ""
 
-    def expect_markers(self, markers: frozenset[int]) -> None:
+    def expect_markers(self, markers: frozenset[int], *, quotes: bool) -> None:
+        """From now on these markers pass; ``quotes``: each piece is one quote and its marker."""
         self._filter = MarkerFilter(markers)
+        self._quotes = quotes
 
     @property
     def markers(self) -> MarkerFilter:
@@ -87,7 +90,7 @@ class AnswerWriter:
 
     def add(self, text: str) -> None:
         """Raises ``ProviderUnavailable`` beyond the longest answer."""
-        self._waiting += self._filter.feed(text)
+        self._waiting += self._filter.feed_quote(text) if self._quotes else self._filter.feed(text)
         room = settings.MINIRAG_ANSWER_CHARS - len(self.text)
         if len(self._waiting) > room:
             self._waiting = self._waiting[:room]
@@ -208,7 +211,8 @@ async def _generate(
     turn: Turn, context: Context, model: ChatModel, writer: AnswerWriter, control: Control
 ) -> Outcome:
     control.check()
-    writer.expect_markers(frozenset(passage.marker for passage in context.passages))
+    markers = frozenset(passage.marker for passage in context.passages)
+    writer.expect_markers(markers, quotes=turn.bot.model == EXTRACTIVE)
     estimate = TokenUsage(
         context.input_tokens, turn.bot.max_output_tokens or DEFAULT_OUTPUT_TOKENS, estimated=True
     )

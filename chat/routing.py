@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import path, re_path
 
-from chat.consumers import ChatConsumer
+from chat.consumers import ChatConsumer, UnknownPathConsumer
 
-websocket_urlpatterns = [path("ws/v1/chat", ChatConsumer.as_asgi())]
+websocket_urlpatterns = [
+    path("ws/v1/chat", ChatConsumer.as_asgi()),
+    re_path("", UnknownPathConsumer.as_asgi()),
+]

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from django.conf import settings
@@ -62,7 +62,7 @@ async def open_turn(auth: AuthContext, ask: Ask) -> Opened:
 
 
 async def _open(auth: AuthContext, ask: Ask) -> Opened:
-    slot = take_stream(auth.rate_key)
+    slot = await take_stream(auth.rate_key)
     try:
         with tenant_scope(auth.tenant_id):
             turn = await in_database(begin_turn, auth, ask)
@@ -133,7 +133,8 @@ async def _finish(turn: Turn, outcome: Outcome) -> Event:
             ErrorCode.UNAVAILABLE, "The answer could not be stored.", turn.message_id
         )
     stored = await in_database(get_message, message.pk)
-    return terminal_event(stored or message)
+    last = terminal_event(stored or message)
+    return replace(last, retry_after=outcome.error.retry_after if outcome.error else None)
 
 
 async def _keep_lease(turn: Turn, entry: _Running) -> None:

@@ -148,6 +148,15 @@ def _not_of_clients(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) ->
         loop.default_exception_handler(context)
 
 
+def _largest_message() -> int:
+    """Bytes that the wire lets through, in either direction: the library knows one limit for both.
+
+    A ``done`` frame holds a whole answer and its quotes, up to six bytes a character. What clients
+    may send is ``MINIRAG_MAX_FRAME_BYTES``, which the consumer checks and answers with a code.
+    """
+    return int(max(settings.MINIRAG_MAX_FRAME_BYTES, 24 * settings.MINIRAG_ANSWER_CHARS))
+
+
 def run_server(
     application: Any,
     *,
@@ -163,8 +172,8 @@ def run_server(
         endpoints=[f"tcp:port={port}:interface={interface}"],
         before_stop=before_stop,
         ready_callable=on_ready,
-        websocket_max_message_size=settings.MINIRAG_MAX_FRAME_BYTES,
-        websocket_max_frame_size=settings.MINIRAG_MAX_FRAME_BYTES,
+        websocket_max_message_size=_largest_message(),
+        websocket_max_frame_size=_largest_message(),
         server_name="minirag",
         verbosity=0,
     )

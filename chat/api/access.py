@@ -9,6 +9,7 @@ from asgiref.sync import sync_to_async
 from django.http.response import HttpResponseBase
 
 from chat.cors import allow_origin, is_preflight, preflight
+from chat.handshake import check_widget
 from tenants.api_base import AsyncTenantView, TenantView
 from tenants.context import ActorKind
 from tenants.models import TokenScope
@@ -17,10 +18,18 @@ from tenants.permissions import allows
 _METHODS = ("GET", "POST")
 
 
-class WidgetView(TenantView):
-    """A view that a widget may call, also from its host page."""
+class _OfOpenWidget(TenantView):
+    """A session ends with its widget: closed, or its page's origin taken off the list."""
 
     widget_allowed = True
+
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        check_widget(self.auth)
+
+
+class WidgetView(_OfOpenWidget):
+    """A view that a widget may call, also from its host page."""
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if is_preflight(request):
@@ -31,10 +40,8 @@ class WidgetView(TenantView):
         return _for_origin(self, super().finish(response))
 
 
-class AsyncWidgetView(AsyncTenantView):
+class AsyncWidgetView(_OfOpenWidget, AsyncTenantView):
     """The asynchronous twin."""
-
-    widget_allowed = True
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Awaitable[HttpResponseBase]:  # type: ignore[override]
         if is_preflight(request):

@@ -120,7 +120,11 @@ class ChatView(AsyncWidgetView):
                     return Response(dict(logged.event.data))
                 if logged is not None and logged.event.name is EventName.ERROR:
                     data = logged.event.data
-                    raise MiniRAGError(data["message"], code=ErrorCode(data["code"]))
+                    raise MiniRAGError(
+                        data["message"],
+                        code=ErrorCode(data["code"]),
+                        retry_after=logged.event.retry_after,
+                    )
         raise MiniRAGError
 
 

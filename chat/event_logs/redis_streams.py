@@ -33,6 +33,8 @@ _WAITING = 20_000
 _BACK_OFF = 1.0
 _CLOSE_SECONDS = 2.0
 _LISTEN_MS = 5_000
+# A stop that was asked while nobody listened yet is heard this long after (seconds).
+_STOPS_BACK = 60
 
 
 class RedisEventLog:
@@ -164,11 +166,20 @@ class RedisEventLog:
             return []
         return cast("list[tuple[str, dict[str, str]]]", found[0][1]) if found else []
 
+    async def _first_place(self) -> str:
+        """A little back, never ``$``: what comes between two readings of ``$`` is heard by nobody.
+
+        Old stops do no harm, since ids of answers are never used again.
+        """
+        seconds, _ = await self._redis.time()
+        return f"{(int(seconds) - _STOPS_BACK) * 1000}-0"
+
     async def _listen(self) -> None:
         """Hear the stops that other processes ask for."""
-        place = "$"
+        place = ""
         while not self._closing:
             try:
+                place = place or await self._first_place()
                 found: Any = await self._redis.xread(
                     {_STOPS: place}, count=_BATCH, block=_LISTEN_MS
                 )

@@ -10,9 +10,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections
 
 from bots.models import BotProfile, BotSource
-from chat import event_logs, turns
+from chat import event_logs, limits, turns
 from minirag import sparse, wiring
 from minirag.providers import fake_chat_model, fake_embedder
 from minirag.providers.fakes import FakeChatModel
@@ -129,13 +131,18 @@ def fresh_models(settings: Any) -> Iterator[None]:
     event_logs.event_log.cache_clear()
     yield
     event_logs.event_log.cache_clear()
+    slots = limits.shared_slots()
+    if slots is not None:
+        slots.close()
+    limits.shared_slots.cache_clear()
 
 
 @pytest.fixture
 async def quiet_end() -> AsyncIterator[None]:
-    """No turn outlives its test."""
+    """No turn outlives its test, and no connection of the thread that serves its requests."""
     yield
     await turns.shutdown()
+    await sync_to_async(connections.close_all)()
 
 
 class SteeredModel:

@@ -80,3 +80,20 @@ def test_nothing_is_held_back_longer_than_needed() -> None:
     assert marker_filter.feed("1") == ""
     assert marker_filter.feed("] and") == " [1] and"
     assert marker_filter.feed(" on") == " on"
+
+
+@given(TEXTS, st.sampled_from([1, 2, 3]))
+def test_numbers_inside_a_quote_are_no_markers(words: str, own: int) -> None:
+    marker_filter = MarkerFilter(KNOWN)
+    out = marker_filter.feed_quote(f"{words} [{own}]") + marker_filter.feed_quote("\n\nNext. [3]")
+    assert [placed.marker for placed in marker_filter.placed] == [own, 3]
+    for placed in marker_filter.placed:
+        assert out[placed.start : placed.end] == f"[{placed.marker}]"
+
+
+def test_a_quote_that_opens_a_fence_hides_no_later_marker() -> None:
+    marker_filter = MarkerFilter(KNOWN)
+    first = marker_filter.feed_quote("See [2] and [9].\n```sh\nls x[1] [1]")
+    assert first == "See and.\n```sh\nls x[1] [1]"
+    assert marker_filter.feed_quote("\n\nAs said [2]. [3]") == "\n\nAs said. [3]"
+    assert [placed.marker for placed in marker_filter.placed] == [1, 3]
