@@ -89,6 +89,8 @@ def main() -> None:
             "stream": True,
         }
         provider_port = int(provider.rsplit(":", 1)[1].split("/")[0])
+        # The first chat of a process imports the provider's library: seconds, once.
+        asyncio.run(many(1, running.port, "/v1/chat", running.token, body, True))
         rows = []
         for streams in options.streams:
             base = asyncio.run(
