@@ -57,10 +57,17 @@ _ELLIPSIS = re.compile(
 )
 _PLACED = re.compile(
     r"\b(on|in|for|of|with|at|after|before|from|to|auf|für|bei|nach|mit|pour|para)\s+"
-    r"(?:(?:the|a|an|my|our|der|die|das|den|dem|le|la|les|el)\s+)?(\w+)",
+    r"(?:(?:the|a|an|my|our|der|die|das|den|dem|le|la|les|el)\s+)?\w+(?:\s+(?:years?|months?|days?))?",
     re.IGNORECASE,
 )
-_NAME = re.compile(r"(?<=\s)[A-ZÄÖÜ]\w+")
+_NAME = re.compile(r"(?<=\s)(?!And\b|Or\b)[A-ZÄÖÜ]\w+")
+_CODE = re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]+")
+# How a question begins: its adjective is not what is asked about.
+_FRAME = re.compile(
+    r"\bhow (?:much|many|long|often|fast|high|soon|old|far|heavy|big|large)\b|"
+    r"\bwie (?:viele?|lange|oft|schnell|hoch|alt|weit|schwer)\b",
+    re.IGNORECASE,
+)
 _JOINT = re.compile(r",|\b(?:and|or|if|when|und|oder|wenn|et|ou|y|o)\b", re.IGNORECASE)
 _INSTRUCTION = (
     "Rewrite the user's last message as one search query that can be understood without the "
@@ -136,44 +143,61 @@ def _named_before(beginning: str) -> bool:
 
 
 def carry_over(question: str, history: Sequence[ChatTurn]) -> str:
-    """The question with the salient words of the user's earlier questions behind it.
+    """A follow-up made to stand alone, without a model.
 
-    Where one of those points back itself, the one before it is taken along. What the question puts
-    in another thing's place ("And on the battery?" after "… on the frame?") is not carried over.
+    What only puts something else in a place of the earlier question is put there ("And on the
+    battery?" after "How long is the warranty on the frame?"); else the earlier question's salient
+    words come behind. An earlier question that points back itself is made whole first.
     """
-    if not points_back(question):
-        return question
-    salient: list[str] = []
-    later = question
-    for earlier in _earlier_questions(history):
-        known = {stem(word) for word in (*words(question), *salient, *_replaced(later, earlier))}
-        salient.extend(
-            word
-            for word in dict.fromkeys(words(earlier))
-            if not is_stop_word(word) and stem(word) not in known
-        )
-        if not points_back(earlier):
-            break
-        later = f"{later} {earlier}" if _ELLIPSIS.search(later.strip()) else earlier
+    asked = [turn.content for turn in history if turn.role == "user"][-_LOOK_BACK:]
+    whole = ""
+    for one in (*asked, question):
+        whole = _joined(one, whole) if whole and points_back(one) else one
+    return whole
+
+
+def _joined(question: str, earlier: str) -> str:
+    elliptic = _ELLIPSIS.match(question.strip())
+    if elliptic and (put := _substituted(question.strip()[elliptic.end() :], earlier)):
+        return put
+    known = {stem(word) for word in words(question)}
+    frame = _FRAME.match(question)
+    if frame and earlier.casefold().startswith(frame.group().casefold()):
+        # Asked alike of the same thing: "How much can it carry?" after "How much does it weigh?".
+        salient = [name.casefold() for name in _NAME.findall(earlier)]
+    else:
+        salient = words(_FRAME.sub(" ", earlier))
+    salient = [
+        word
+        for word in dict.fromkeys(salient or words(earlier))
+        if not is_stop_word(word) and stem(word) not in known
+    ]
     return " ".join([question, *salient[:_CARRIED_WORDS]])
 
 
-def _earlier_questions(history: Sequence[ChatTurn]) -> list[str]:
-    asked = [turn.content for turn in reversed(history) if turn.role == "user"]
-    return asked[:_LOOK_BACK]
+def _substituted(rest: str, earlier: str) -> str | None:
+    """The earlier question with what ``rest`` names in its place, or None where that is not plain.
+
+    In turn: a code for a code, what follows a preposition, a name for a name.
+    """
+    rest = rest.strip(" ,.?!")
+    for place in (_CODE, _PLACED, _NAME):
+        new, old = list(place.finditer(f" {rest}")), list(place.finditer(earlier))
+        if len(new) == 1 and (place is _PLACED or len(old) == 1):
+            return _in_place(rest, new[0], old, earlier)
+    return None
 
 
-def _replaced(question: str, earlier: str) -> list[str]:
-    """Words of the earlier question that an elliptic one puts something else in the place of."""
-    if not _ELLIPSIS.search(question.strip()):
-        return []
-    places = {preposition.casefold() for preposition, _ in _PLACED.findall(question)}
-    gone = [
-        word for preposition, word in _PLACED.findall(earlier) if preposition.casefold() in places
-    ]
-    if _NAME.search(question):
-        gone.extend(_NAME.findall(earlier))
-    return [word.casefold() for word in gone]
+def _in_place(
+    rest: str, new: re.Match[str], old: Sequence[re.Match[str]], earlier: str
+) -> str | None:
+    if len(content_terms(rest)) > len(content_terms(new.group())):
+        return None
+    for found in old:
+        if found.groups()[:1] == new.groups()[:1]:
+            start, end = found.span()
+            return f"{earlier[:start]}{new.group().strip()}{earlier[end:]}"
+    return None
 
 
 async def _by_model(

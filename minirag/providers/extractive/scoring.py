@@ -77,8 +77,10 @@ def choose(request: ChatRequest, embedder: Embedder) -> list[Quote]:
     meaning = _Meaning(query, embedder)
     chosen: list[Quote] = []
     for clause in asked:
+        # A question on its own is what was searched for: a follow-up made whole asks the same.
+        whole = query if len(asked) == 1 else clause
         said = wording(clause, query, [one.places.own for one in candidates], alone=len(asked) == 1)
-        kept = list(_distinct(_by_words(clause, said, candidates), chosen, 1 + len(asked)))
+        kept = list(_distinct(_by_words(whole, said, candidates), chosen, 1 + len(asked)))
         most = MOST_QUOTES if len(asked) == 1 else 1
         chosen.extend(_best(meaning.add(kept), said, most, more=asks_more(clause)))
     return _in_order(chosen)

@@ -98,7 +98,7 @@ def clauses(question: str) -> list[str]:
 
 def _stem(word: str) -> str:
     word = _IRREGULAR.get(word, word)
-    for ending in ("ing", "ies", "ed", "es", "s", "e", "y"):
+    for ending in ("ness", "ing", "ies", "ed", "es", "s", "e", "y"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             return word[: -len(ending)]
     return word
