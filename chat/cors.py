@@ -16,7 +16,8 @@ from tenants.scope import platform_scope
 
 _HEADERS = "Authorization, Content-Type, Idempotency-Key"
 _EXPOSED = "X-Request-ID, Retry-After, RateLimit, RateLimit-Policy"
-# A preflight names no bot, so the origins of all open widgets are looked at, this often at most.
+# A preflight names no bot, so the origins of all open widgets are looked at; what was allowed
+# stays known for so long.
 _KEEP_SECONDS = 2.0
 
 _lock = Lock()
@@ -34,7 +35,11 @@ def is_preflight(request: HttpRequest) -> bool:
 def preflight(request: HttpRequest, methods: Collection[str]) -> HttpResponse:
     """The answer to a browser that asks first. Needs no credential and tells no secret."""
     response = HttpResponse(status=204)
-    if allow_origin(request, response, embedding_origins()):
+    allowed = embedding_origins()
+    if normal_origin(request.headers.get("Origin", "")) not in allowed:
+        # Perhaps it was allowed this moment: a browser that is refused does not ask again.
+        allowed = embedding_origins(fresh=True)
+    if allow_origin(request, response, allowed):
         response["Access-Control-Allow-Methods"] = ", ".join(methods)
         response["Access-Control-Allow-Headers"] = _HEADERS
         response["Access-Control-Max-Age"] = "600"
@@ -54,12 +59,12 @@ def allow_origin(
     return True
 
 
-def embedding_origins() -> frozenset[str]:
+def embedding_origins(*, fresh: bool = False) -> frozenset[str]:
     """All origins that may embed some open widget of any tenant."""
     global _kept
     with _lock:
         read_at, origins = _kept
-        if time.monotonic() - read_at < _KEEP_SECONDS and read_at:
+        if not fresh and read_at and time.monotonic() - read_at < _KEEP_SECONDS:
             return origins
     with platform_scope("preflight: a browser's question names no bot"):
         bots = BotProfile.objects.filter(

@@ -14,7 +14,8 @@ from django.views.decorators.http import require_GET
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from minirag import gates, wiring
-from minirag.errors import MiniRAGError
+from minirag.api.errors import error_response
+from minirag.errors import MiniRAGError, Unauthenticated
 
 logger = logging.getLogger(__name__)
 
@@ -78,16 +79,10 @@ def readyz(request: HttpRequest) -> JsonResponse:
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus figures, for the holder of ``MINIRAG_METRICS_TOKEN`` only."""
     expected = settings.MINIRAG_METRICS_TOKEN
-    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    if not expected or not hmac.compare_digest(given.encode(), expected.encode()):
-        return JsonResponse(
-            {
-                "error": {
-                    "code": "unauthenticated",
-                    "message": "MINIRAG_METRICS_TOKEN is needed as Bearer.",
-                    "request_id": getattr(request, "request_id", ""),
-                }
-            },
-            status=401,
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    is_bearer = scheme.lower() == "bearer" and bool(expected)
+    if not is_bearer or not hmac.compare_digest(given.encode(), expected.encode()):
+        return error_response(
+            Unauthenticated("MINIRAG_METRICS_TOKEN is needed as Bearer."), request
         )
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)

@@ -17,7 +17,19 @@ from django.core.exceptions import ImproperlyConfigured
 from minirag.errors import ErrorCode
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+
+
+class _NamedEnv(environ.Env):  # type: ignore[misc]  # has no types
+    """Refuses a value that cannot be read with the name of its variable."""
+
+    def get_value(self, var: str, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().get_value(var, *args, **kwargs)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{var} cannot be read: {error}.") from error
+
+
+env = _NamedEnv()
 
 # --- where we are ------------------------------------------------------------------------------
 
@@ -353,6 +365,9 @@ MINIRAG_JOB_BACKOFF_SECONDS = env.float("MINIRAG_JOB_BACKOFF_SECONDS", default=3
 MINIRAG_JOB_SLICE_SECONDS = env.float("MINIRAG_JOB_SLICE_SECONDS", default=15.0)
 # Seconds between two looks of the sweeper for expired leases and jobs that have become due.
 MINIRAG_SWEEP_SECONDS = env.float("MINIRAG_SWEEP_SECONDS", default=2.0)
+# Seconds between two rounds of housekeeping: stored files, idempotency records and points that
+# nobody needs any more.
+MINIRAG_HOUSEKEEPING_SECONDS = env.float("MINIRAG_HOUSEKEEPING_SECONDS", default=3600.0)
 # Embedding calls of one job at a time.
 MINIRAG_EMBED_PARALLEL = env.int("MINIRAG_EMBED_PARALLEL", default=2)
 

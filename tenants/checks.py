@@ -15,6 +15,7 @@ from tenants.api_base import AsyncTenantView, TenantView
 from tenants.models import TokenScope
 
 _METHODS = ("get", "post", "put", "patch", "delete")
+_LEAST_METRICS_TOKEN = 16
 _LEAST_BOOTSTRAP_TOKEN = 32
 _RATES = ("api", "chat", "widget")
 
@@ -85,6 +86,16 @@ def check_bootstrap_token(app_configs: Any, **kwargs: Any) -> list[CheckMessage]
     token = settings.MINIRAG_BOOTSTRAP_TOKEN
     if settings.DEVELOPMENT:
         return []
+    if (
+        settings.MINIRAG_METRICS_TOKEN
+        and len(settings.MINIRAG_METRICS_TOKEN) < _LEAST_METRICS_TOKEN
+    ):
+        return [
+            Error(
+                f"MINIRAG_METRICS_TOKEN needs {_LEAST_METRICS_TOKEN}+ random characters.",
+                id="minirag.E107",
+            )
+        ]
     if token and (len(token) < _LEAST_BOOTSTRAP_TOKEN or len(set(token)) < 8):
         return [
             Error(

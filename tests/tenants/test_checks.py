@@ -83,6 +83,13 @@ def test_the_bootstrap_token(settings: Any, token: str, fine: bool) -> None:
     assert check_bootstrap_token(None) == []
 
 
+def test_a_short_metrics_token(settings: Any) -> None:
+    settings.DEVELOPMENT, settings.MINIRAG_METRICS_TOKEN = False, "x" * 15
+    assert "MINIRAG_METRICS_TOKEN" in check_bootstrap_token(None)[0].msg
+    settings.MINIRAG_METRICS_TOKEN = "x" * 16
+    assert check_bootstrap_token(None) == []
+
+
 GOOD = {
     "MINIRAG_ENV": "production",
     "SECRET_KEY": "kR7vQ2xT9mZ4pL6wB8nC3jH5gF1dS0aYuIoEeWq_-XyVtU",
@@ -102,6 +109,7 @@ GOOD = {
         ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS"),
         ({"ALLOWED_HOSTS": ""}, "ALLOWED_HOSTS"),
         ({"MINIRAG_ENV": "staging"}, "MINIRAG_ENV"),
+        ({"MINIRAG_RATE_API": "many"}, "MINIRAG_RATE_API"),
     ],
 )
 def test_production_refuses_unsafe_settings(
