@@ -103,7 +103,8 @@ class DomainAdmin(_ModelAdmin):
                 actor=user.email,
                 scopes=frozenset(TokenScope),
                 role=Role.OWNER,
-                user_id=user.pk,
+                # No member: a token that named this person as its creator would hold nothing.
+                user_id=None,
                 ip=getattr(request, "client_ip", None),
                 request_id=getattr(request, "request_id", ""),
             )
@@ -212,6 +213,10 @@ class DomainAdmin(_ModelAdmin):
 
     def log_deletions(self, *args: Any, **kwargs: Any) -> Any:
         """Nothing, as ``log_addition``."""
+
+    def construct_change_message(self, *args: Any, **kwargs: Any) -> Any:
+        """Nothing: it would ask formsets what they saved, and rows below are only shown."""
+        return []
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None

@@ -12,7 +12,8 @@ from bots.models import BotProfile
 from tenants.scope import platform_scope
 from tests.cast import PASSWORD
 from tests.matrix.document import JSON, Operation
-from tests.matrix.world import World, make_job, make_source
+from tests.matrix.rows import make_job, make_source
+from tests.matrix.world import World
 
 # Requests sent by the module that runs now.
 COUNT = {"cases": 0}
