@@ -10,12 +10,12 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections
 
 from ingestion.endings import settle_source
-from ingestion.leases import Cancelled, JobRun, LeaseLost, TurnOver
+from ingestion.leases import Cancelled, JobRun, JobStopped, LeaseLost, TurnOver
 from ingestion.models import IngestJob, JobKind, JobState
 from ingestion.pipeline.ingest import ingest_source
 from ingestion.pipeline.outcomes import Outcome
 from ingestion.pipeline.reindex import reindex_source
-from ingestion.pipeline.removal import delete_source
+from ingestion.pipeline.removal import delete_source, tidy
 from minirag.errors import ErrorCode, MiniRAGError
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,8 @@ RUNNERS: Mapping[str, Callable[[JobRun], Outcome]] = {
 }
 # A deletion was promised for shortly after the store is back.
 _DELETE_BACKOFF = 20.0
+# A job that ends early may take so long to tidy up.
+_TIDY_SECONDS = 1.5
 
 
 def execute(job: IngestJob) -> None:
@@ -39,6 +41,7 @@ def execute(job: IngestJob) -> None:
             settle_source(job.source_id, job.kind, JobState.RUNNING, None)
             outcome = RUNNERS[job.kind](run)
         except Cancelled:
+            _tidy(run)
             run.end(JobState.CANCELLED)
         except LeaseLost:
             log.info("job %s is no longer this worker's", job.pk)
@@ -52,6 +55,7 @@ def execute(job: IngestJob) -> None:
             run.requeue(_backoff(job), "The database did not answer.")
         except Exception:  # the task's outermost edge: every job ends
             log.exception("job %s failed", job.pk)
+            _tidy(run)
             run.end(JobState.FAILED, MiniRAGError().as_field())
         else:
             run.end(outcome.state, outcome.error)
@@ -63,11 +67,23 @@ def _give_back_or_fail(run: JobRun, error: MiniRAGError) -> None:
     if job.kind == JobKind.DELETE:
         run.requeue(min(_backoff(job), _DELETE_BACKOFF), _why(error, None))
     elif tired or not error.retryable:
+        _tidy(run)
         run.end(JobState.FAILED, error.as_field())
     else:
         asked = error.retry_after
         most = settings.MINIRAG_JOB_BACKOFF_SECONDS
         run.requeue(min(asked, most) if asked else _backoff(job), _why(error, asked))
+
+
+def _tidy(run: JobRun) -> None:
+    """Take the points back that this run wrote in vain. The housekeeping does what fails here."""
+    if run.job.kind == JobKind.DELETE:
+        return
+    run.close(_TIDY_SECONDS)
+    try:
+        tidy(run)
+    except (JobStopped, MiniRAGError, DatabaseError, InterfaceError) as error:
+        log.info("job %s leaves points behind: %s", run.job.pk, type(error).__name__)
 
 
 def _why(error: MiniRAGError, asked: float | None) -> str:

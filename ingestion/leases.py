@@ -53,6 +53,10 @@ class LeaseLost(JobStopped):
     """Another worker has the job, or nobody: write nothing more."""
 
 
+class TooLate(JobStopped):
+    """The run has ended; what it still wanted to tidy up is left for the housekeeping."""
+
+
 class TurnOver(JobStopped):
     """Other tenants wait, or the process goes down: back to the queue, to go on later."""
 
@@ -65,6 +69,8 @@ class JobRun:
         self._stop = threading.Event()
         self._cancelled = threading.Event()
         self._lost = threading.Event()
+        self._closes = 0.0
+        self._writes: list[Future[None]] = []
         # Whether this run has stored anything: then the next failure is no repeated one.
         self.advanced = False
         self._progress = (job.stage, job.done, job.total)
@@ -93,6 +99,10 @@ class JobRun:
         """Raise ``Cancelled``, ``LeaseLost`` or ``TurnOver`` where the work must end."""
         if self._lost.is_set():
             raise LeaseLost
+        if self._closes:
+            if time.monotonic() > self._closes:
+                raise TooLate
+            return
         if self._cancelled.is_set():
             raise Cancelled
         if going_down.is_set():
@@ -142,6 +152,22 @@ class JobRun:
         """``work()``, given up within a moment when the job is cancelled or lost."""
         self.check()
         return self.result(self.start(work))
+
+    def write(self, work: Callable[[], None]) -> None:
+        """As ``call``, for what goes to the store: the run knows what may still arrive there."""
+        self.check()
+        future = self.start(work)
+        self._writes = [write for write in self._writes if not write.done()] + [future]
+        self.result(future)
+
+    def close(self, seconds: float) -> None:
+        """From now on only tidying up: for ``seconds``, whoever asked to stop."""
+        self._closes = time.monotonic() + seconds
+
+    def written(self) -> bool:
+        """Wait until nothing is on its way to the store any more; False where that takes long."""
+        wait(self._writes, timeout=max(0.0, self._closes - time.monotonic()))
+        return all(write.done() for write in self._writes)
 
     def ahead(
         self, work: Callable[[S], T], inputs: Iterable[S], weigh: Callable[[S], int], most: int

@@ -16,6 +16,7 @@ from kombu.exceptions import OperationalError
 from ingestion.claims import claim, due_jobs, requeue_expired
 from ingestion.clock import database_now
 from ingestion.execution import execute
+from ingestion.housekeeping import keep_house
 from ingestion.leases import going_down
 from minirag.memory import give_back
 from tenants.scope import platform_scope, tenant_scope
@@ -61,6 +62,12 @@ def sweep() -> None:
     """Take over what died, and wake workers for what has become due."""
     sweep_once()
     wake(due_count())
+
+
+@shared_task(name="ingestion.keep_house")  # type: ignore[untyped-decorator]
+def tidy_up() -> None:
+    """About once an hour: stored files, idempotency records and points that nobody needs."""
+    keep_house()
 
 
 def sweep_once() -> int:

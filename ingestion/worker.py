@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 
 # The longest a thread may take to end.
 _STOP_SECONDS = 5.0
+# A server that never lives for an hour keeps house nevertheless.
+_FIRST_HOUSEKEEPING = 300.0
 
 
 class EmbeddedWorker:
@@ -63,8 +66,13 @@ class EmbeddedWorker:
         self._threads, self._controller = [], None
 
     def _sweep(self) -> None:
+        period = settings.MINIRAG_HOUSEKEEPING_SECONDS
+        due = time.monotonic() + min(period, _FIRST_HOUSEKEEPING)
         while not self._stop.is_set():
             _guarded(tasks.sweep)
+            if time.monotonic() >= due:
+                _guarded(tasks.tidy_up)
+                due = time.monotonic() + period
             self._stop.wait(settings.MINIRAG_SWEEP_SECONDS)
 
 

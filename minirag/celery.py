@@ -24,6 +24,11 @@ app.conf.beat_schedule = {
         # A sweep that nobody ran in time is done by the next one.
         "options": {"expires": settings.MINIRAG_SWEEP_SECONDS * 5},
     },
+    "keep-house": {
+        "task": "ingestion.keep_house",
+        "schedule": settings.MINIRAG_HOUSEKEEPING_SECONDS,
+        "options": {"expires": settings.MINIRAG_HOUSEKEEPING_SECONDS},
+    },
     "sweep-chats": {
         "task": "chat.sweep",
         "schedule": float(settings.MINIRAG_CHAT_LEASE_SECONDS),

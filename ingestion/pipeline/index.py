@@ -25,13 +25,19 @@ _PROBE = "dimensions"
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
-    """Where the vectors of a tenant go, and who makes them."""
+class Shelf:
+    """Where the vectors of a tenant stand."""
 
     tenant_id: UUID
     space: VectorSpace
-    embedder: Embedder
     store: VectorStore
+
+
+@dataclass(frozen=True, slots=True)
+class Index(Shelf):
+    """Where the vectors of a tenant go, and who makes them."""
+
+    embedder: Embedder
     size: ChunkSize
 
     @property
@@ -61,7 +67,7 @@ def open_index(run: JobRun) -> Index:
     store = wiring.vector_store()
     run.call(lambda: store.ensure_collection(space))
     size = ChunkSize(settings.MINIRAG_CHUNK_SIZE, settings.MINIRAG_CHUNK_OVERLAP)
-    return Index(tenant.pk, space, embedder, store, size)
+    return Index(tenant.pk, space, store, embedder, size)
 
 
 def _ask_dimensions(run: JobRun, embedder: Embedder) -> int:
@@ -83,6 +89,12 @@ def _ask_dimensions(run: JobRun, embedder: Embedder) -> int:
 def known_space(tenant_id: UUID) -> VectorSpace | None:
     """The space of a tenant that has one; no provider is asked."""
     return vector_space(Tenant.objects.get(pk=tenant_id))
+
+
+def known_shelf(tenant_id: UUID) -> Shelf | None:
+    """Where the tenant's vectors stand, if it has any; no provider is asked."""
+    space = known_space(tenant_id)
+    return Shelf(tenant_id, space, wiring.vector_store()) if space is not None else None
 
 
 def check_dimensions(index: Index, found: int) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from ingestion.leases import JobRun
 from ingestion.models import IngestJob, JobState
-from ingestion.pipeline.index import Index, known_space
+from ingestion.pipeline.index import Shelf, known_shelf, known_space
 from ingestion.pipeline.outcomes import Outcome
 from ingestion.pipeline.progress import Progress
 from ingestion.pipeline.versions import stored_points, sweep_points
@@ -35,15 +35,22 @@ def prune(run: JobRun, source: Source, keys: Collection[str]) -> None:
         live.exclude(key__in=keys).update(deleted_at=timezone.now(), stale_points=True)
 
 
-def remove_leftovers(run: JobRun, index: Index, source_id: UUID) -> None:
+def remove_leftovers(run: JobRun, shelf: Shelf, source_id: UUID) -> None:
     """Points that an earlier attempt left, and tombstones that this one made."""
     marked = Document.objects.filter(source_id=source_id, stale_points=True)
     ids = list(marked.values_list("pk", flat=True))
     for at in range(0, len(ids), _BATCH):
         batch = ids[at : at + _BATCH]
-        sweep_points(run, index, batch, stored_points(run, index, batch))
+        sweep_points(run, shelf, batch, stored_points(run, shelf, batch))
         gone = Document.objects.filter(pk__in=batch, deleted_at__isnull=False)
         _delete_rows(run, list(gone.values_list("pk", flat=True)))
+
+
+def tidy(run: JobRun) -> None:
+    """What a run that ends early wrote and no row names. Needs the job in hand."""
+    shelf = known_shelf(run.job.tenant_id)
+    if shelf is not None and run.job.source_id is not None and run.written():
+        remove_leftovers(run, shelf, run.job.source_id)
 
 
 def delete_source(run: JobRun) -> Outcome:
@@ -90,7 +97,12 @@ def _delete_rows(run: JobRun, document_ids: Collection[UUID]) -> None:
         return
     with transaction.atomic():
         run.fence()
-        documents = Document.objects.filter(pk__in=document_ids)
-        forget_files(list(documents.defer("text")))
-        Chunk.objects.filter(document_id__in=document_ids).delete()
-        documents.delete()
+        erase_rows(document_ids)
+
+
+def erase_rows(document_ids: Collection[UUID]) -> None:
+    """Documents with their chunks and files, in the caller's transaction."""
+    documents = Document.objects.filter(pk__in=document_ids)
+    forget_files(list(documents.defer("text")))
+    Chunk.objects.filter(document_id__in=document_ids).delete()
+    documents.delete()

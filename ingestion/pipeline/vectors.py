@@ -57,7 +57,7 @@ def embed_and_store(run: JobRun, index: Index, todo: Sequence[Todo], progress: P
         points = _embedded(run, index, calls)
         progress.at(Stage.INDEX)
         run.confirm()
-        run.call(partial(index.store.upsert, index.space, index.tenant_id, points))
+        run.write(partial(index.store.upsert, index.space, index.tenant_id, points))
         run.advanced = True
         progress.advance(len(points))
 

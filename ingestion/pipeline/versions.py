@@ -10,7 +10,7 @@ from django.db import transaction
 
 from ingestion.clock import database_now
 from ingestion.leases import JobRun
-from ingestion.pipeline.index import Index, known_space
+from ingestion.pipeline.index import Index, Shelf, known_space
 from ingestion.pipeline.plans import DocumentPlan, Facts
 from ingestion.pipeline.progress import Progress
 from ingestion.pipeline.vectors import Todo, embed_and_store
@@ -67,10 +67,10 @@ def _mark(run: JobRun, document_ids: Sequence[UUID]) -> bool:
         return bool(unmarked.update(stale_points=True) == len(set(document_ids)))
 
 
-def stored_points(run: JobRun, index: Index, document_ids: Sequence[UUID]) -> set[UUID]:
+def stored_points(run: JobRun, shelf: Shelf, document_ids: Sequence[UUID]) -> set[UUID]:
     """Ids of all points that the store holds for these documents."""
     selector = PointSelector(document_ids=document_ids)
-    return run.call(lambda: set(index.store.scroll_ids(index.space, index.tenant_id, selector)))
+    return run.call(lambda: set(shelf.store.scroll_ids(shelf.space, shelf.tenant_id, selector)))
 
 
 def flip(run: JobRun, index: Index, plans: Sequence[DocumentPlan]) -> None:
@@ -189,21 +189,26 @@ def apply_facts(document: Document, facts: Facts) -> None:
 
 
 def sweep_points(
-    run: JobRun, index: Index, document_ids: Sequence[UUID], present: set[UUID]
+    run: JobRun, shelf: Shelf, document_ids: Sequence[UUID], present: set[UUID]
 ) -> None:
     """Delete those of the ``present`` points that no chunk row names, then take the marks off.
 
     Only with the job in hand: nobody else writes points of these documents meanwhile.
     """
-    live = Chunk.objects.filter(document_id__in=document_ids, document__deleted_at__isnull=True)
-    doomed = list(present - set(live.values_list("qdrant_point_id", flat=True)))
+    doomed = list(present - live_points(document_ids))
     run.confirm()
     if doomed:
         selector = PointSelector(point_ids=doomed)
-        run.call(partial(index.store.delete, index.space, index.tenant_id, selector))
+        run.call(partial(shelf.store.delete, shelf.space, shelf.tenant_id, selector))
     with transaction.atomic():
         run.fence()
         Document.objects.filter(pk__in=document_ids).update(stale_points=False)
+
+
+def live_points(document_ids: Sequence[UUID]) -> set[UUID]:
+    """Ids of the points that chunk rows of these documents name."""
+    live = Chunk.objects.filter(document_id__in=document_ids, document__deleted_at__isnull=True)
+    return set(live.values_list("qdrant_point_id", flat=True))
 
 
 def touch_document(run: JobRun, document_id: UUID, facts: Facts) -> None:

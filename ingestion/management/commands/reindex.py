@@ -22,13 +22,16 @@ class Command(BaseCommand):
     help = "Make the vectors of sources anew. Answers go on meanwhile."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        which = parser.add_mutually_exclusive_group(required=True)
+        which = parser.add_mutually_exclusive_group()
         which.add_argument("--tenant", default="", help="slug: all sources of one tenant")
         which.add_argument("--source", type=UUID, help="id of one source")
         which.add_argument("--all", action="store_true", help="all sources of all tenants")
         parser.add_argument("--dry-run", action="store_true", help="say what it would cost")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        named = options["tenant"] or options["source"] or options["all"]
+        if not named and not options["dry_run"]:
+            raise CommandError("Say what: --tenant, --source or --all.")
         sources = _sources(options["tenant"], options["source"])
         if options["dry_run"]:
             self._estimate(sources)

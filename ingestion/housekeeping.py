@@ -1,0 +1,104 @@
+"""What is cleaned up about once an hour. One step that fails does not stop the others."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import connections, transaction
+from django.db.models import Exists, OuterRef
+
+from ingestion.clock import database_now
+from ingestion.models import ACTIVE_STATES, IngestJob, JobState, TenantTurn
+from ingestion.pipeline.index import Shelf, known_shelf
+from ingestion.pipeline.removal import erase_rows
+from ingestion.pipeline.versions import live_points
+from minirag.types import PointSelector
+from sources.models import Document
+from sources.orphans import remove_orphans
+from tenants.idempotency import sweep_expired
+from tenants.scope import platform_scope, tenant_scope
+
+log = logging.getLogger(__name__)
+
+# A stored file without a row may belong to an upload that is still on its way.
+_UPLOAD = timedelta(days=1)
+# Sources looked at in one round, and documents of one in one transaction.
+_MOST_SOURCES = 200
+_BATCH = 50
+
+
+def keep_house() -> dict[str, int]:
+    """Run every step. Returns how much each cleaned up; -1 where it failed."""
+    return {name: _step(name, step) for name, step in _STEPS.items()}
+
+
+def _step(name: str, step: Callable[[], int]) -> int:
+    try:
+        with platform_scope(f"housekeeping over all tenants: {name}"):
+            return step()
+    except Exception:  # the task's outermost edge: the other steps go on
+        log.exception("housekeeping: %s failed; it is tried again next time", name)
+        connections.close_all()
+        return -1
+
+
+def sweep_leftovers() -> int:
+    """Points of jobs that ended before they could take them back. Returns the documents."""
+    active = IngestJob.objects.filter(source_id=OuterRef("source_id"), state__in=ACTIVE_STATES)
+    marked = Document.objects.filter(~Exists(active), stale_points=True).order_by()
+    pairs = marked.values_list("tenant_id", "source_id").distinct()[:_MOST_SOURCES]
+    found = 0
+    for tenant_id, source_id in list(pairs):
+        with tenant_scope(tenant_id):
+            shelf = known_shelf(tenant_id)
+            if shelf is not None:
+                shelf.store.ping()  # not inside a transaction
+                found += _sweep_source(shelf, source_id)
+    return found
+
+
+@transaction.atomic
+def _sweep_source(shelf: Shelf, source_id: UUID) -> int:
+    """The tenant's turn is held: no worker can take a job of it, so nobody writes points."""
+    if not hold_still(shelf.tenant_id, source_id):
+        return 0
+    rows = Document.objects.filter(source_id=source_id, stale_points=True).order_by("pk")
+    ids = list(rows.values_list("pk", flat=True)[:_BATCH])
+    selector = PointSelector(document_ids=ids)
+    present = set(shelf.store.scroll_ids(shelf.space, shelf.tenant_id, selector))
+    delete_points(shelf, present - live_points(ids))
+    gone = Document.objects.filter(pk__in=ids, deleted_at__isnull=False)
+    erase_rows(list(gone.values_list("pk", flat=True)))
+    Document.objects.filter(pk__in=ids).update(stale_points=False)
+    return len(ids)
+
+
+def hold_still(tenant_id: UUID, source_id: UUID | None = None) -> bool:
+    """In a transaction: keep workers from taking the tenant's jobs until its end.
+
+    False where one runs already (on ``source_id``, if given), or somebody claims just now.
+    """
+    TenantTurn.objects.get_or_create(tenant_id=tenant_id, defaults={"served_at": database_now()})
+    turn = TenantTurn.objects.select_for_update(skip_locked=True).filter(pk=tenant_id).first()
+    running = IngestJob.objects.filter(tenant_id=tenant_id, state=JobState.RUNNING)
+    if source_id is not None:
+        running = running.filter(source_id=source_id)
+    return turn is not None and not running.exists()
+
+
+def delete_points(shelf: Shelf, doomed: set[UUID]) -> None:
+    """Delete points by their ids, some hundreds at a time."""
+    ids = list(doomed)
+    for at in range(0, len(ids), 500):
+        selector = PointSelector(point_ids=ids[at : at + 500])
+        shelf.store.delete(shelf.space, shelf.tenant_id, selector)
+
+
+_STEPS: Mapping[str, Callable[[], int]] = {
+    "stored files without a document": lambda: remove_orphans(_UPLOAD),
+    "expired idempotency records": lambda: sweep_expired(),
+    "points of jobs that broke off": sweep_leftovers,
+}
