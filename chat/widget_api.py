@@ -58,6 +58,7 @@ class WidgetSessionView(APIView):
             "widget", f"session:{info_of(request).ip}", times=_SESSIONS_PER_ADDRESS
         )
         if verdict:
+            self.headers.update(verdict.headers())
             verdict.check()
         given = WidgetSessionInput(data=request.data)
         if not given.is_valid():

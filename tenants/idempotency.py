@@ -20,6 +20,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from django.http import QueryDict
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from minirag.errors import RETRYABLE, Conflict, ErrorCode, Invalid, MiniRAGError
 from tenants.models import IdempotencyRecord
@@ -129,6 +130,26 @@ def begin(tenant_id: UUID, key: str, operation: str, digest: str) -> Run | Repla
         return Run(record.pk, record.locked_until)
     except IntegrityError:
         return _second(tenant_id, key, fresh, now)
+
+
+def tenant_of(key: str, actor: str) -> UUID:
+    """The id of the tenant that ``actor`` makes under ``key``: the same for a repeat, and as hard
+    to guess as a random one.
+    """
+    digest = salted_hmac("minirag.new-tenant", f"{actor} {key}", algorithm="sha256").digest()
+    return UUID(bytes=digest[:16], version=4)
+
+
+def find(tenant_id: UUID, key: str, operation: str, digest: str) -> Replay | None:
+    """The answer kept for the key, if any. Raises as ``begin``."""
+    record = IdempotencyRecord.objects.filter(
+        tenant_id=tenant_id, key=key, expires_at__gt=timezone.now()
+    ).first()
+    if record is None:
+        return None
+    fresh = {"operation": operation, "body_digest": digest}
+    found = _second(tenant_id, key, fresh, timezone.now())
+    return found if isinstance(found, Replay) else None
 
 
 def _second(tenant_id: UUID, key: str, fresh: Mapping[str, Any], now: datetime) -> Run | Replay:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hmac
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
+from django.db import IntegrityError, transaction
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from minirag.errors import ErrorCode, Unauthenticated
+from minirag.errors import Conflict, ErrorCode, Unauthenticated
 from minirag.types import Credentials
 from sources.selectors import tenant_has_chunks
+from tenants import idempotency
 from tenants.api_base import PublicView, TenantView
 from tenants.authentication import bearer_of
 from tenants.models import Tenant, TokenScope
+from tenants.scope import tenant_scope
 from tenants.selectors import get_tenant
 from tenants.serializers import (
     NewTenantSerializer,
@@ -23,7 +27,24 @@ from tenants.serializers import (
     TenantCreate,
     TenantSerializer,
 )
-from tenants.services import create_tenant, set_embedding, update_tenant
+from tenants.services import NewTenant, create_tenant, set_embedding, update_tenant
+
+_OPERATION = "POST /v1/tenants"
+_SECRETS = frozenset({"password", "api_token"})
+
+
+def _actor(is_operator: bool) -> str:
+    return "bootstrap token" if is_operator else "sign-up"
+
+
+def _make(data: dict[str, Any], is_operator: bool, tenant_id: UUID | None = None) -> NewTenant:
+    return create_tenant(
+        name=data["name"],
+        email=data["email"],
+        actor=_actor(is_operator),
+        owner_may_exist=is_operator,
+        tenant_id=tenant_id,
+    )
 
 
 class Tenants(PublicView):
@@ -45,13 +66,28 @@ class Tenants(PublicView):
         if not is_operator and not settings.MINIRAG_OPEN_SIGNUP:
             raise Unauthenticated()
         data = self.body(TenantCreate)
-        made = create_tenant(
-            name=data["name"],
-            email=data["email"],
-            actor="bootstrap token" if is_operator else "sign-up",
-            owner_may_exist=is_operator,
-        )
-        return Response(made.as_dict(), status=201)
+        key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+        if key is None:
+            return Response(_make(data, is_operator).as_dict(), status=201)
+        return self._once(idempotency.valid_key(key), data, is_operator)
+
+    def _once(self, key: str, data: dict[str, Any], is_operator: bool) -> Response:
+        """No tenant carries this key yet: the one that it makes will."""
+        digest = idempotency.body_digest(data)
+        tenant_id = idempotency.tenant_of(key, _actor(is_operator))
+        with tenant_scope(tenant_id):
+            replay = idempotency.find(tenant_id, key, _OPERATION, digest)
+            if replay is not None:
+                return TenantView.replayed(replay)
+            try:
+                with transaction.atomic():
+                    made = _make(data, is_operator, tenant_id).as_dict()
+                    run = idempotency.begin(tenant_id, key, _OPERATION, digest)
+                    if isinstance(run, idempotency.Run):
+                        run.keep(201, idempotency.without(made, _SECRETS))
+            except IntegrityError as error:  # the id is the key's: its twin was a moment faster
+                raise Conflict("The first request with this key is still running.") from error
+        return Response(made, status=201)
 
     @staticmethod
     def _is_operator(request: Request) -> bool:

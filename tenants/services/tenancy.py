@@ -75,14 +75,27 @@ def _owner(email: str, may_exist: bool) -> tuple[User, str | None]:
 
 
 @transaction.atomic
-def create_tenant(*, name: str, email: str, actor: str, owner_may_exist: bool = True) -> NewTenant:
-    """A tenant with its owner (random password) and an API token with ``admin`` and ``chat``."""
+def create_tenant(
+    *,
+    name: str,
+    email: str,
+    actor: str,
+    owner_may_exist: bool = True,
+    tenant_id: UUID | None = None,
+) -> NewTenant:
+    """A tenant with its owner (random password) and an API token with ``admin`` and ``chat``.
+
+    Raises ``Conflict`` where a ``tenant_id`` is given and taken.
+    """
     name = name.strip()
     if not name or len(name) > 200:
         raise Invalid.field("name", "Must have 1 to 200 characters.")
     owner, password = _owner(email, owner_may_exist)
     with platform_scope("a new tenant"):
-        tenant: Tenant = Tenant.objects.create(name=name, slug=_free_slug(name))
+        if tenant_id is not None and Tenant.objects.filter(pk=tenant_id).exists():
+            raise Conflict("This tenant is being made already.")
+        named = {} if tenant_id is None else {"id": tenant_id}
+        tenant: Tenant = Tenant.objects.create(name=name, slug=_free_slug(name), **named)
     with tenant_scope(tenant.pk):
         Membership.objects.create(
             tenant=tenant, user=owner, role=Role.OWNER, accepted_at=timezone.now()

@@ -42,6 +42,27 @@ def test_bootstrap_needs_its_token(settings: Any) -> None:
 
 
 @pytest.mark.django_db
+def test_a_repeated_request_makes_one_tenant(settings: Any) -> None:
+    settings.MINIRAG_BOOTSTRAP_TOKEN, settings.MINIRAG_OPEN_SIGNUP = BOOTSTRAP, True
+    body = {"name": "Cedar", "email": "c@cedar.test"}
+    client = client_for(BOOTSTRAP)
+    headers = {"idempotency-key": "k-1"}
+    first = client.post("/v1/tenants", body, content_type=JSON, headers=headers)
+    again = client.post("/v1/tenants", body, content_type=JSON, headers=headers)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.json()["tenant"] == first.json()["tenant"]
+    assert "api_token" not in again.json() and "password" not in again.json()["user"]
+    other = {**body, "name": "Oak"}
+    mismatch = client.post("/v1/tenants", other, content_type=JSON, headers=headers)
+    assert mismatch.json()["error"]["code"] == "idempotency_mismatch"
+    stranger = {"name": "Oak", "email": "o@oak.test"}
+    signed_up = Client().post("/v1/tenants", stranger, content_type=JSON, headers=headers)
+    assert signed_up.status_code == 201
+    with platform_scope("tests"):
+        assert Tenant.objects.count() == 2
+
+
+@pytest.mark.django_db
 def test_an_empty_bootstrap_token_opens_nothing(settings: Any) -> None:
     settings.MINIRAG_BOOTSTRAP_TOKEN = ""
     body = {"name": "Cedar", "email": "c@cedar.test"}
