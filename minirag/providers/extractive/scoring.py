@@ -26,8 +26,8 @@ from minirag.types import ChatRequest, Passage, Vector
 # Pieces that are embedded for one question; each costs 5 to 10 ms of one core.
 CANDIDATES = 5
 MOST_QUOTES = 3
-# Pieces whose words score below this share of the best one's are not embedded.
-_WORTH_A_LOOK = 0.5
+# Pieces whose words score this much below the best one's are not embedded: no cosine makes it up.
+_WITHIN = 0.2
 # Weights in a piece's score: cosine with the question, words, passage's place and own cosine.
 _COSINE, _COVERAGE, _RANK, _NEARNESS = 0.45, 0.45, 0.06, 0.2
 # A number where one is asked for; an early place in its passage, where general things stand.
@@ -141,7 +141,7 @@ def _distinct(ranked: Sequence[Quote], chosen: Sequence[Quote], parts: int) -> I
     kept: list[Quote] = []
     for quote in ranked:
         enough = len(kept) * max(1, parts - 1) >= CANDIDATES
-        if enough or quote.score < _WORTH_A_LOOK * ranked[0].score:
+        if enough or quote.score < ranked[0].score - _WITHIN:
             return
         if not any(_alike(quote, other) for other in (*kept, *chosen)):
             kept.append(quote)
