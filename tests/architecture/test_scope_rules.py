@@ -22,6 +22,7 @@ PLATFORM_CALLERS: dict[str, str] = {
     "chat/tasks.py": "the sweeper ends answers of any tenant whose process died",
     "chat/widget_api.py": "a widget session: its tenant follows from the public id",
     "ingestion/housekeeping.py": "files, records and points left over by any tenant's work",
+    "ingestion/management/commands/fsck_vectors.py": "compares the index of any or all tenants",
     "ingestion/management/commands/ingest.py": "the shell's owner names a bot by slug",
     "ingestion/management/commands/reindex.py": "the shell's owner rebuilds any or all tenants",
     "ingestion/management/running.py": "commands follow their jobs, whosever they are",

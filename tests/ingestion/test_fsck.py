@@ -1,0 +1,161 @@
+"""``fsck_vectors``: rows against points both ways, and a repair after which all is as before."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from typing import Any
+from uuid import UUID, uuid4
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+
+from chat.retrieval import retrieve
+from ingestion import tasks
+from ingestion.models import JobState
+from minirag.errors import RetrievalUnavailable
+from minirag.types import Point, PointSelector, SparseVector, VectorSpace
+from sources.models import Source
+from tenants.models import Tenant
+from tenants.scope import platform_scope, tenant_scope
+from tests.ingestion.conftest import Plant, beside
+
+KETTLE = "# Kettle\n\n## Warranty\n\nThree years.\n\n## Care\n\nDescale it each month."
+LAMP = "# Lamp\n\nIt is switched on by its left button."
+
+
+def fsck(*options: str) -> tuple[int, dict[str, Any]]:
+    """Exit status, and the figures of the one tenant with an index."""
+    out = StringIO()
+    status = 0
+    try:
+        call_command("fsck_vectors", "--json", *options, stdout=out, stderr=StringIO())
+    except SystemExit as error:
+        status = int(str(error.code))
+    answer = json.loads(out.getvalue())
+    assert answer["clean"] == (status == 0)
+    return status, next(one for one in answer["tenants"] if one["collection"])
+
+
+def answers(plant: Plant, sources: list[Source]) -> list[list[tuple[UUID, float]]]:
+    with tenant_scope(plant.tenant.pk):
+        tenant = Tenant.objects.get(pk=plant.tenant.pk)
+        found = [
+            retrieve(tenant, [s.pk for s in sources], query, 5)
+            for query in ("warranty years", "left button", "descale")
+        ]
+    # Passages of equal score stand in the order of their points' ids, which are new.
+    return [
+        sorted(((p.chunk_id, round(p.score, 5)) for p in one.passages), key=lambda p: (-p[1], p[0]))
+        for one in found
+    ]
+
+
+def space_of(plant: Plant) -> VectorSpace:
+    with platform_scope("tests"):
+        tenant = Tenant.objects.get(pk=plant.tenant.pk)
+    return VectorSpace(tenant.embedding_model, tenant.index_dimensions or 0)
+
+
+def plant_point(plant: Plant, document_id: UUID, source_id: UUID, chunk_id: UUID) -> None:
+    dense = np.ones(32, dtype=np.float32)
+    point = Point(uuid4(), chunk_id, document_id, source_id, dense, SparseVector((1,), (1.0,)))
+    plant.store.upsert(space_of(plant), plant.tenant.pk, [point])
+
+
+@pytest.fixture
+def sources(plant: Plant) -> list[Source]:
+    made = [plant.files(kettle_md=KETTLE, lamp_md=LAMP), plant.text("The desk has three drawers.")]
+    for source in made:
+        assert plant.ingest(source).state == JobState.SUCCEEDED
+    return made
+
+
+def test_a_clean_index_is_called_clean(plant: Plant, sources: list[Source]) -> None:
+    status, figures = fsck()
+    assert status == 0
+    chunks = sum(len(plant.chunks(source)) for source in sources)
+    assert (figures["rows"], figures["points"]) == (chunks, chunks)
+    out = StringIO()
+    call_command("fsck_vectors", "--tenant", plant.tenant.slug, stdout=out)
+    assert "0 missing" in out.getvalue() and ": clean" in out.getvalue()
+
+
+def test_a_wiped_store_comes_back_with_equal_results(plant: Plant, sources: list[Source]) -> None:
+    before = answers(plant, sources)
+    assert all(before)
+    plant.wipe()
+    status, figures = fsck()
+    assert status == 1 and figures["missing"] == figures["rows"] > 0 and figures["points"] == 0
+    status, figures = fsck("--repair")
+    assert status == 0 and figures["missing"] == 0
+    assert answers(plant, sources) == before
+    for source in sources:
+        plant.check(source)
+
+
+def test_orphans_and_doubles_are_found_and_deleted(plant: Plant, sources: list[Source]) -> None:
+    chunk = plant.chunks(sources[0])[0]
+    before = answers(plant, sources)
+    plant_point(plant, chunk.document_id, chunk.source_id, chunk.pk)
+    plant_point(plant, uuid4(), uuid4(), uuid4())
+    status, figures = fsck()
+    assert status == 1 and (figures["doubles"], figures["orphans"]) == (1, 1)
+    status, figures = fsck("--repair")
+    assert status == 0 and (figures["doubles"], figures["orphans"]) == (0, 0)
+    assert answers(plant, sources) == before
+
+
+def test_only_the_broken_source_is_embedded_again(plant: Plant, sources: list[Source]) -> None:
+    lost = plant.chunks(sources[1])
+    plant.embedder.calls.clear()
+    selector = PointSelector(point_ids=[chunk.qdrant_point_id for chunk in lost])
+    plant.store.delete(space_of(plant), plant.tenant.pk, selector)
+    assert fsck("--repair")[0] == 0
+    assert len(plant.embedder.texts) == len(lost)
+
+
+def test_points_of_a_running_job_are_no_orphans(plant: Plant, sources: list[Source]) -> None:
+    plant.upload(sources[0], kettle_md=KETTLE + "\n\n## New\n\nA part that is new.")
+    upsert = plant.store.upsert
+
+    def then_wait(*args: Any) -> None:
+        upsert(*args)
+        plant.store.gate.clear()  # the sweep of the old points waits
+        plant.embedder.entered.set()
+
+    plant.store.upsert = then_wait  # type: ignore
+    plant.embedder.gate.clear()
+    plant.embedder.entered.clear()
+    job = plant.schedule(sources[0])
+    working = beside(tasks.work)
+    assert plant.embedder.entered.wait(20)
+    status, figures = fsck("--repair")
+    assert status == 0 and figures["orphans"] == figures["doubles"] == 0
+    plant.embedder.gate.set()
+    plant.store.gate.set()
+    del plant.store.upsert
+    working.join(20)
+    assert plant.job(job).state == JobState.SUCCEEDED
+    plant.check(sources[0])
+
+
+def test_a_store_that_is_away_is_not_called_clean(
+    plant: Plant, sources: list[Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> None:
+        raise RetrievalUnavailable
+
+    monkeypatch.setattr(plant.store, "scroll_ids", away)
+    with pytest.raises(CommandError) as caught:
+        call_command("fsck_vectors", stdout=StringIO())
+    assert caught.value.returncode == 2
+
+
+def test_reindex_still_makes_every_vector_anew(plant: Plant, sources: list[Source]) -> None:
+    old = plant.points(sources[0])
+    plant.wipe()
+    call_command("reindex", "--all", stdout=StringIO(), stderr=StringIO())
+    assert len(plant.points(sources[0])) == len(old) and not plant.points(sources[0]) & old
+    assert fsck()[0] == 0
