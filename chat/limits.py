@@ -41,7 +41,8 @@ class SharedSlots:
     """
     _RENEW = """
         local time = redis.call('TIME')
-        redis.call('ZADD', KEYS[1], 'XX', time[1] + ARGV[2], ARGV[1])
+        local now = time[1] + time[2] / 1000000
+        redis.call('ZADD', KEYS[1], 'XX', now + ARGV[2], ARGV[1])
         redis.call('EXPIRE', KEYS[1], math.ceil(ARGV[2]))
     """
 
@@ -53,6 +54,7 @@ class SharedSlots:
         self._held: dict[str, str] = {}
         self._held_lock = Lock()
         self._closed = Event()
+        self._renewed = Event()
         self._renewing: Thread | None = None
 
     def take(self, key: str, slot: str, most: int) -> bool:
@@ -79,6 +81,11 @@ class SharedSlots:
             except redis.RedisError:
                 log.warning("a stream's slot stays taken until its lease ends", exc_info=True)
 
+    def wait_for_renewal(self) -> None:
+        """Return after the next renewal of what is held."""
+        self._renewed.clear()
+        self._renewed.wait(self._lease)
+
     def close(self) -> None:
         """End the renewals; what is still held expires."""
         self._closed.set()
@@ -92,6 +99,7 @@ class SharedSlots:
                     self._renew(keys=[self._name(key)], args=[slot, self._lease])
             except redis.RedisError:
                 log.warning("the slots of open streams could not be renewed", exc_info=True)
+            self._renewed.set()
 
     def _name(self, key: str) -> str:
         return f"minirag:streams:{key}"

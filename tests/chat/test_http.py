@@ -28,6 +28,7 @@ class Api:
     """An ASGI client with a Bearer credential in every request."""
 
     def __init__(self, token: str) -> None:
+        self.token = token
         self._client = AsyncClient(raise_request_exception=False)
         self._headers = {"authorization": f"Bearer {token}"}
 

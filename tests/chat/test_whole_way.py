@@ -13,7 +13,11 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
+from tests.doubles.openai_server import OpenAIDouble
 from tests.processes import ROOT, free_port, wait_for
 
 TEXT = (
@@ -69,6 +73,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         "MINIRAG_ENV": "development",
         "MINIRAG_DATA_DIR": str(folder),
         "DATABASE_URL": f"sqlite:///{folder / 'minirag.sqlite3'}",
+        "MINIRAG_EGRESS_ALLOW": "provider:127.0.0.0/8",
+        "MINIRAG_ANSWER_CHARS": "1500000",
         "PYTHONUNBUFFERED": "1",
     }
     assert command(environment, "migrate").returncode == 0
@@ -126,3 +132,41 @@ def test_a_command_beside_the_server_asks_through_it(served: Served) -> None:
     assert "seven days" in asked.stdout and "[1]" in asked.stdout
     unknown = command(served.environment, "ask", QUESTION, "--bot", "nobody")
     assert unknown.returncode != 0 and "nobody" in unknown.stderr
+
+
+def dial(served: Served, path: str = "/ws/v1/chat") -> ClientConnection:
+    protocols = [Subprotocol("minirag.v1"), Subprotocol(f"bearer.{served.token}")]
+    url = str(served.client.base_url).replace("http", "ws", 1).rstrip("/")
+    return connect(url + path, subprotocols=protocols, max_size=None)
+
+
+def test_an_answer_larger_than_a_clients_frame_may_be_comes_over_the_websocket(
+    served: Served,
+) -> None:
+    """The library's limit is one for both directions: a longer ``done`` was never sent."""
+    with OpenAIDouble() as double:
+        credentials = {"api_key": "sk-large", "api_base": double.base_url}
+        bot = {"name": "Large", "model": "openai/fault-big-chunk", "credentials": credentials,
+               "source_ids": served.bot["source_ids"], "score_threshold": 0,
+               "query_rewrite": "off"}  # fmt: skip
+        made = served.post("/v1/bot-profiles", bot, 201)
+        question = {"type": "ask", "id": "c1", "bot_profile_id": made["id"], "message": QUESTION}
+        with dial(served) as socket:
+            assert socket.subprotocol == "minirag.v1"
+            socket.send(json.dumps(question))
+            frames = [json.loads(socket.recv(timeout=30))]
+            while frames[-1]["type"] not in ("done", "error"):
+                frames.append(json.loads(socket.recv(timeout=30)))
+    assert frames[-1]["type"] == "done", frames[-1]
+    text = "".join(frame["text"] for frame in frames if frame["type"] == "delta")
+    assert text == frames[-1]["answer"] == "x" * 1_000_000
+
+
+def test_what_the_server_itself_would_refuse_has_our_answers(served: Served) -> None:
+    with dial(served) as socket, pytest.raises(ConnectionClosedError) as closed:
+        socket.send("x" * 600_000)
+        socket.recv(timeout=10)
+    assert closed.value.rcvd is not None and closed.value.rcvd.code == 4409
+    with pytest.raises(InvalidStatus) as refused:
+        dial(served, "/ws/v1/nothing")
+    assert refused.value.response.status_code == 403
