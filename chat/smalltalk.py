@@ -66,12 +66,16 @@ def is_small_talk(message: str) -> bool:
 
 
 def reply(welcome_message: str, message: str = "") -> str:
-    """The bot's own welcome, or a plain one where it has none; thanks are answered as thanks."""
-    for part in _parts(message):
-        for pattern, answer in _THANKS:
-            if _whole(pattern, part):
-                return answer
+    """The bot's own welcome, or a plain one where it has none; mere thanks are answered as such."""
+    parts = [part for part in _parts(message) if not _whole(_CLOSING.pattern, part)]
+    answers = [_answer_to_thanks(part) for part in parts]
+    if answers and all(answers):
+        return answers[-1]
     return welcome_message.strip() or "Hello! Ask me anything."
+
+
+def _answer_to_thanks(part: str) -> str:
+    return next((answer for pattern, answer in _THANKS if _whole(pattern, part)), "")
 
 
 def _parts(message: str) -> list[str]:

@@ -300,12 +300,20 @@ async def test_below_the_threshold_no_model_is_asked(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    "greeting", ["Hi!", "Guten Tag", "merci beaucoup!", "谢谢", "Hello, thanks"]
+    ("said", "back"),
+    [
+        ("Hi!", ""),
+        ("Guten Tag", ""),
+        ("Hello, thanks", ""),
+        ("merci beaucoup!", "Je vous en prie."),
+        ("谢谢", "不客气。"),
+    ],
 )
-async def test_small_talk_costs_nothing(house: House, greeting: str) -> None:
-    opened = await ask(house, greeting)
+async def test_small_talk_costs_nothing(house: House, said: str, back: str) -> None:
+    """``back`` is the bot's welcome where it is empty."""
+    opened = await ask(house, said)
     done = (await events_of(house, opened.turn.message_id))[-1]
-    assert done.data["answer"] == house.bot.welcome_message and not done.data["refused"]
+    assert done.data["answer"] == (back or house.bot.welcome_message) and not done.data["refused"]
     assert done.data["usage"]["calls"] == []
 
 
