@@ -14,7 +14,7 @@ from pathlib import Path
 
 def ensure_env(data_dir: Path) -> bool:
     """Write ``env`` into the folder unless it is there. Returns whether it was written."""
-    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = data_dir / "env"
     if path.exists():
         return False

@@ -137,7 +137,7 @@ _database: dict[str, Any] = env.db_url(
 )
 if _database["ENGINE"].endswith("sqlite3"):
     try:
-        MINIRAG_DATA_DIR.mkdir(parents=True, exist_ok=True)
+        MINIRAG_DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ImproperlyConfigured(f"MINIRAG_DATA_DIR cannot be made: {error}") from error
     # IMMEDIATE takes the write lock at BEGIN: no upgrade deadlocks (0 of 480 lock errors measured).

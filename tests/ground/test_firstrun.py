@@ -19,6 +19,7 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
     assert not ensure_env(tmp_path / "var")
     assert (tmp_path / "var" / "env").read_text() == first
     assert (tmp_path / "var" / "env").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "var").stat().st_mode & 0o777 == 0o700
     assert [path.name for path in (tmp_path / "var").iterdir()] == ["env"]
 
 
