@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Max, QuerySet
 
 from ingestion.clock import database_now
@@ -73,6 +74,13 @@ class QueueView:
         left = (job.lease_until - self.now).total_seconds()
         if left <= 0:
             return "Its worker died; another one takes over within seconds."
+        # A living worker renews its lease four times in its length.
+        silent = settings.MINIRAG_JOB_LEASE_SECONDS - left
+        if silent > settings.MINIRAG_JOB_LEASE_SECONDS / 2:
+            return (
+                f"Its worker gave no sign of life for {round(silent)} s; "
+                f"another one takes over in {max(1, round(left))} s."
+            )
         return ""
 
     def _of_queue(self, job: IngestJob) -> str:
@@ -82,5 +90,6 @@ class QueueView:
         if idle > _PATIENCE and not self.busy:
             return f"No worker has taken work of this tenant for {round(idle)} s."
         if ahead:
-            return f"{ahead} {'job' if ahead == 1 else 'jobs'} of this tenant are ahead."
+            jobs = "1 job of this tenant is" if ahead == 1 else f"{ahead} jobs of this tenant are"
+            return f"{jobs} ahead."
         return "A worker takes it next."
