@@ -24,6 +24,11 @@ def ensure_env(data_dir: Path) -> bool:
         "MINIRAG_ENV=development",
         f"SECRET_KEY={secrets.token_urlsafe(48)}",
         f"MINIRAG_ENCRYPTION_KEYS={key}",
+        "# Wide limits: a demo is tried out by scripts. Production has its own defaults.",
+        "MINIRAG_RATE_API=6000",
+        "MINIRAG_RATE_CHAT=1200",
+        "MINIRAG_RATE_WIDGET=300",
+        "MINIRAG_MAX_STREAMS=200",
     )
     # Complete before it has its name: a start killed here must not leave half a secret.
     draft = path.with_name(f"env.{os.getpid()}")
