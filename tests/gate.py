@@ -40,7 +40,9 @@ def run_half(name: str, marks: str, environ: dict[str, str], extra: list[str]) -
     """One pytest run. A half without a test in it is a failure, not a pass."""
     sys.stdout.write(f"== {name} half: pytest -m '{marks}' ==\n")
     sys.stdout.flush()
-    command = [sys.executable, "-m", "pytest", "-m", marks, "-n", "2", "--dist", "loadfile"]
+    # In our own order (tests/selection.py), not by the number of tests in a file.
+    spread = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+    command = [sys.executable, "-m", "pytest", "-m", marks, *spread]
     return subprocess.run([*command, *extra], env=environ, check=False).returncode
 
 

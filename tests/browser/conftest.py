@@ -49,7 +49,8 @@ class Demo:
         return f"{self.url}/chat/{self.state['widget_public_id']}/"
 
 
-@pytest.fixture(scope="module")
+# One for every module that this worker runs: reading the documents is the dear part.
+@pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """``make demo`` in a folder of its own, its documents read."""
     folder: Path = tmp_path_factory.mktemp("demo")
