@@ -19,7 +19,7 @@ from tenants.scope import platform_scope, tenant_scope
 @pytest.fixture
 def bot(tenant: Tenant) -> BotProfile:
     with tenant_scope(tenant.pk):
-        return BotProfile.objects.create(
+        bot: BotProfile = BotProfile.objects.create(
             tenant=tenant,
             name="<b>Help</b>",
             slug="help",
@@ -27,6 +27,7 @@ def bot(tenant: Tenant) -> BotProfile:
             welcome_message="</div><script>x</script>",
             suggested_questions=['"><img src=x>'],
         )
+    return bot
 
 
 def get(bot: BotProfile) -> Any:
