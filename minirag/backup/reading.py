@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import tarfile
+import zlib
 from pathlib import Path
 from typing import IO
 
@@ -29,6 +31,8 @@ from tenants.scope import platform_scope
 # Stored names are made of ids; anything else in an archive was not written by us.
 _UPLOAD = re.compile(r"^[0-9a-f-]{36}/[0-9a-f-]{36}/[0-9a-f-]{36}(_\w+)?$")
 
+_STEP = 1 << 20
+
 
 def read_backup(path: Path, *, without_keys: bool = False) -> tuple[int, int]:
     """Load rows and uploads. Returns (rows, files).
@@ -37,6 +41,7 @@ def read_backup(path: Path, *, without_keys: bool = False) -> tuple[int, int]:
     backup, is newer than this code, or was made under other encryption keys (unless
     ``without_keys``: provider credentials are then lost and must be set anew).
     """
+    _refuse_damaged(path)
     try:
         with tarfile.open(path, "r:gz") as archive, platform_scope("restore"):
             _refuse_unless_empty()
@@ -50,6 +55,16 @@ def read_backup(path: Path, *, without_keys: bool = False) -> tuple[int, int]:
                     default_storage.delete(name)
                 raise
     except (tarfile.TarError, EOFError, DeserializationError) as error:
+        raise Unavailable("The file is damaged, or not a backup of MiniRAG.") from error
+
+
+def _refuse_damaged(path: Path) -> None:
+    """Read all of it once against its checksum: a flipped bit may look like anything later on."""
+    try:
+        with gzip.open(path) as content:
+            while content.read(_STEP):
+                pass
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise Unavailable("The file is damaged, or not a backup of MiniRAG.") from error
 
 
