@@ -1,4 +1,4 @@
-"""The environment variables that ``minirag/settings.py`` reads, with the defaults it writes."""
+"""The environment variables that ``minirag/settings`` reads, with the defaults it writes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,15 @@ class Variable:
 
 
 def variables() -> list[Variable]:
-    """In the order of the file; each once."""
-    tree = ast.parse((ROOT / "minirag" / "settings.py").read_text())
-    found = [_variable(node) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    """In the order of the files; each once."""
+    files = sorted((ROOT / "minirag" / "settings").glob("*.py"))
+    calls = (
+        node
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call)
+    )
+    found = [_variable(call) for call in calls]
     by_name = {one.name: one for one in found if one is not None}
     return list(by_name.values())
 

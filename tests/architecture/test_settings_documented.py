@@ -1,4 +1,4 @@
-"""docs/settings.md and .env.example name exactly what minirag/settings.py and Compose read."""
+"""docs/settings.md and .env.example name exactly what minirag/settings and Compose read."""
 
 from __future__ import annotations
 
@@ -80,13 +80,13 @@ def test_the_example_holds_no_secret() -> None:
 
 def test_nobody_else_reads_the_environment() -> None:
     """Other modules take settings, so that one place says what there is."""
-    allowed = {"minirag/settings.py", "minirag/firstrun.py", "manage.py"}
+    allowed = {"minirag/firstrun.py", "manage.py"}
     wrong = []
     for path in modules():
         text = (ROOT / path).read_text()
         reads = re.findall(r"os\.(?:getenv\(|environ(?:\[\"|\.get\())[^)\]]*", text)
         # Setting a variable for a library is no reading.
         reads = [one for one in reads if f"{one}] =" not in text]
-        if reads and path not in allowed:
+        if reads and path not in allowed and not path.startswith("minirag/settings/"):
             wrong.append(f"{path}: {reads}")
     assert not wrong
