@@ -179,8 +179,8 @@ def _delete(rows: dict[str, str]) -> None:
     Document.objects.filter(pk=rows["document_id"]).update(deleted_at=now)
     of_chunk = Chunk.objects.get(pk=rows["chunk_id"]).document_id
     Document.objects.filter(pk=of_chunk).update(deleted_at=now)
-    Chat.objects.filter(pk=rows["chat_id"]).update(deleted_at=now)
-    Chat.objects.filter(messages=rows["message_id"]).update(deleted_at=now)
+    Chat.objects.filter(messages=rows["message_id"]).delete()
+    Chat.objects.filter(pk=rows["chat_id"]).delete()
     BotProfile.objects.filter(pk=rows["bot_profile_id"]).delete()
     IngestJob.objects.filter(pk=rows["job_id"]).delete()
     ApiToken.objects.filter(pk=rows["token_id"]).update(revoked_at=now)
