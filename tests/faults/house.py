@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from minirag.types import PointSelector, VectorSpace
 from minirag.vectorstores.edge import EdgeStore
 from tests.api_client import Api
 from tests.doubles.openai_paced import PacedDouble
+from tests.once import once
 from tests.processes import Process, Processes, environment, free_port, new_secrets, processes
 
 PROVIDER_KEY = "sk-house-0123456789"
@@ -113,15 +116,26 @@ def embedded_environment(folder: Path, **more: str) -> dict[str, str]:
     )
 
 
-def make_template(folder: Path) -> Template:
-    """Migrate and bootstrap, once."""
+def make_template(folder: Path) -> None:
+    """Migrate and bootstrap; ``read_template`` tells what was made."""
     secrets = new_secrets()
     with processes(folder, embedded_environment(folder, **secrets)) as children:
         (folder / "static").mkdir()
         children.manage("migrate", "--noinput")
         who = ("--name", "Acorn", "--email", "owner@acorn.test", "--json")
         made = json.loads(children.manage("bootstrap_tenant", *who))
-    return Template(folder, secrets, made["api_token"], made["tenant"]["id"])
+    told = {"secrets": secrets, "token": made["api_token"], "tenant_id": made["tenant"]["id"]}
+    (folder / "template.json").write_text(json.dumps(told))
+
+
+def read_template(folder: Path) -> Template:
+    """What ``make_template`` left there."""
+    return Template(folder, **json.loads((folder / "template.json").read_text()))
+
+
+def shared_template(factory: pytest.TempPathFactory) -> Template:
+    """The one template of this run."""
+    return read_template(once(factory, "template", make_template))
 
 
 @contextmanager
