@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,12 @@ class House:
     def manage(self, *arguments: str, code: int = 0) -> str:
         return self.children.manage(*arguments, code=code)
 
+    def manage_each(self, *lines: Sequence[str], code: int) -> list[str]:
+        """Commands in one process, each of which must end with ``code``; what each printed."""
+        command = [sys.executable, "-m", "tests.faults.commands", json.dumps(lines), str(code)]
+        printed: list[str] = json.loads(self.children.run("commands", command))
+        return printed
+
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Straight from the database file, whether or not a server runs."""
         file = f"file:{self.data / 'minirag.sqlite3'}?mode=ro"
@@ -93,6 +100,10 @@ class House:
         return str(bot["id"])
 
 
+# A data folder beside the template's own: migrated, and nobody in it.
+EMPTY = "empty-data"
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
     """A migrated folder with one tenant, to be copied: migrating takes seconds."""
@@ -122,6 +133,7 @@ def make_template(folder: Path) -> None:
     with processes(folder, embedded_environment(folder, **secrets)) as children:
         (folder / "static").mkdir()
         children.manage("migrate", "--noinput")
+        shutil.copytree(folder / "data", folder / EMPTY)
         who = ("--name", "Acorn", "--email", "owner@acorn.test", "--json")
         made = json.loads(children.manage("bootstrap_tenant", *who))
     told = {"secrets": secrets, "token": made["api_token"], "tenant_id": made["tenant"]["id"]}
