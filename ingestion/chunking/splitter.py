@@ -17,9 +17,6 @@ from ingestion.chunking.sections import Section, find_sections
 from minirag.tokens import TokenMap, count_tokens, token_map
 from minirag.types import PageSpan, ParsedDocument, TextChunk
 
-# Code points tokenised at once: bounds memory on a text of any length.
-_PIECE = 1 << 18
-
 
 @dataclass(frozen=True, slots=True)
 class ChunkSize:
@@ -83,7 +80,10 @@ class _Splitter:
         return stop, self._counted(start, stop)
 
     def _counted(self, start: int, stop: int) -> int:
-        return self.count(self.text[slice(*self._trim(start, stop))])
+        start, stop = self._trim(start, stop)
+        if self.count is count_tokens:
+            return self.tokens.count_alone(start, stop)
+        return self.count(self.text[start:stop])
 
     def _overlap_start(self, start: int, stop: int) -> int:
         """Where the next chunk begins so that it shares at most ``overlap`` tokens."""
@@ -117,7 +117,7 @@ def chunk_text(
     """
     limits = ChunkSize(size, overlap)
     document = ParsedDocument(document) if isinstance(document, str) else document
-    tokens = _map(document.text)
+    tokens = token_map(document.text)
     splitter = _Splitter(document.text, tokens, limits, count)
     page_of = _Pages(document.pages)
     chunks: list[TextChunk] = []
@@ -153,11 +153,3 @@ class _Pages:
         index = bisect_right(self._starts, place) - 1
         return self._pages[index].number if index >= 0 else None
 
-
-def _map(text: str) -> TokenMap:
-    """Tokens of a text of any length, piece by piece."""
-    ends = [
-        token_map(text[at : at + _PIECE]).ends.astype(np.int64) + at
-        for at in range(0, len(text), _PIECE)
-    ]
-    return TokenMap(np.concatenate(ends) if ends else np.zeros(0, np.int64))
