@@ -34,6 +34,9 @@ _PIECE = 1 << 18
 _SEARCHED = 4096
 # The same within one slice, where a long search would cost more than it saves.
 _NEAR = 256
+# Tokens are numbered by their frequency: what comes before is stop words, marks and syllables.
+_RARE = 2_000
+_NONE = np.zeros(0, np.int64)
 
 
 def table_path() -> Path:
@@ -127,6 +130,7 @@ class TokenMap:
 
     text: str
     ends: npt.NDArray[np.int64]
+    ids: npt.NDArray[np.int64]
     even: bool = True
 
     def __len__(self) -> int:
@@ -136,6 +140,14 @@ class TokenMap:
         """Tokens that end in ``text[start:end]``."""
         low, high = np.searchsorted(self.ends, (start, end), side="right")
         return int(high - low)
+
+    def topical(self, at: int, tokens: int) -> tuple[set[int], set[int]]:
+        """The rarer ones of the ``tokens`` before and behind ``at``."""
+        place = int(np.searchsorted(self.ends, at, side="right"))
+        around = self.ids[max(0, place - tokens) : place + tokens].tolist()
+        middle = min(place, tokens)
+        before = {token for token in around[:middle] if token >= _RARE}
+        return before, {token for token in around[middle:] if token >= _RARE}
 
     def count_alone(self, start: int, end: int) -> int:
         """``count_tokens(text[start:end])``; mostly only its edges are encoded again.
@@ -169,7 +181,7 @@ class TokenMap:
 def token_map(text: str) -> TokenMap:
     """Tokens of ``text`` at their places; no Python code per token, memory by the piece."""
     text = _clean(text)
-    found: list[npt.NDArray[np.int64]] = [np.zeros(0, np.int64)]
+    ends, ids = [_NONE], [_NONE]
     even = True
     at = 0
     while at < len(text):
@@ -178,14 +190,17 @@ def token_map(text: str) -> TokenMap:
             seam = _seam_before(text, at, end, _SEARCHED)
             even = even and seam > 0
             end = seam if seam > 0 else end
-        found.append(_ends(text[at:end]) + at)
+        tokens, places = _encoded(text[at:end])
+        ids.append(tokens)
+        ends.append(places + at)
         at = end
-    return TokenMap(text, np.concatenate(found), even)
+    return TokenMap(text, np.concatenate(ends), np.concatenate(ids), even)
 
 
-def _ends(text: str) -> npt.NDArray[np.int64]:
+def _encoded(text: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The tokens of ``text``, and where each ends in code points."""
     table = _table()
     tokens = np.asarray(table.encoding.encode_ordinary(text), dtype=np.int64)
     data = np.frombuffer(text.encode(), dtype=np.uint8)
     points = np.cumsum((data & 0xC0) != 0x80)  # code points begun up to each byte
-    return points[np.cumsum(table.lengths[tokens]) - 1].astype(np.int64)
+    return tokens, points[np.cumsum(table.lengths[tokens]) - 1].astype(np.int64)
