@@ -102,7 +102,7 @@ class Set:
             query, document, score = line.split("\t")
             if int(score) > 0 and query in self.queries:
                 self.relevant.setdefault(query, {})[document] = int(score)
-        chance = random.Random(7)  # noqa: S311 - a sample
+        chance = random.Random(7)
         asked = sorted(self.relevant)
         chance.shuffle(asked)
         self.asked = asked[: most // 4]

@@ -29,7 +29,9 @@ _vectors: dict[bytes, npt.NDArray[np.float32]] = {}
 def embedded(texts: Sequence[str]) -> list[npt.NDArray[np.float32]]:
     """MiniLM's vectors; each text is embedded once in this process, on two cores."""
     keys = [hashlib.sha256(text.encode()).digest() for text in texts]
-    missing = list({key: text for key, text in zip(keys, texts, strict=True) if key not in _vectors}.items())
+    missing = list(
+        {key: text for key, text in zip(keys, texts, strict=True) if key not in _vectors}.items()
+    )
     batches = [missing[at : at + _BATCH] for at in range(0, len(missing), _BATCH)]
 
     def embed(batch: Sequence[tuple[bytes, str]]) -> None:
@@ -90,7 +92,9 @@ class Passages:
         """As ``POST /v1/search`` does it."""
         dense = local_embedder().embed([question], purpose="query").vectors[0]
         query = VectorQuery(dense, encode_query(question), [self._source], limit)
-        return [self._place(hit.chunk_id) for hit in self._store.search(_SPACE, self._tenant, query)]
+        return [
+            self._place(hit.chunk_id) for hit in self._store.search(_SPACE, self._tenant, query)
+        ]
 
     def _place(self, pk: UUID) -> int:
         return self._places[pk]

@@ -43,7 +43,7 @@ class Rivals:
             "texts": str(self.texts),
             **more,
         }
-        done = subprocess.run(  # noqa: S603 - the benchmark's own interpreter and script
+        done = subprocess.run(
             [str(self.python), str(_HERE / "rivals.py")],
             input=json.dumps(order),
             capture_output=True,
