@@ -20,7 +20,7 @@ from usage import ledger
 from usage.models import UsageKind
 
 # Raised when the splitter changes what it makes of the same text.
-_CHUNKER = 1
+_CHUNKER = 2
 _PROBE = "dimensions"
 
 
