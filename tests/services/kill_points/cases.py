@@ -127,8 +127,11 @@ def run(rig: Rig, lane: Lane, point: Point, clean: Clean) -> Result:
         worker.go()
     ended = lane.clerk.ask("wait_for_end", job=job, seconds=LEASE + 30)
     os.kill(lane.beat.pid, signal.SIGSTOP)
-    worker.close()
     where = (str(point), fault.where, ended)
+    if ended["state"] in ("queued", "running"):
+        worker.say_where()
+        raise AssertionError((where, rig.zygote.output[-20_000:]))
+    worker.close()
     assert ended["state"] == "succeeded", where
     assert _look(lane, made) == clean.new, where
     _assert_whole(rig, lane, made, point.operation, where)

@@ -72,6 +72,11 @@ class Part:
         except ProcessLookupError:
             return
 
+    def say_where(self) -> None:
+        """End it with the stacks of its threads in the zygote's output."""
+        os.kill(self.pid, signal.SIGABRT)
+        wait_for("it is gone", lambda: not Path(f"/proc/{self.pid}/maps").read_bytes(), 5)
+
     def close(self) -> None:
         self.kill()
         self._line.close()

@@ -22,8 +22,6 @@ import django
 
 django.setup()
 
-import litellm  # noqa: E402, F401 - what a worker imports at its first call, it has already
-import qdrant_client  # noqa: E402, F401
 from celery.beat import Service  # noqa: E402
 from celery.worker import WorkController  # noqa: E402
 from django.conf import settings  # noqa: E402
@@ -31,8 +29,9 @@ from django.db import connections  # noqa: E402
 
 from ingestion.parsing import sandbox  # noqa: E402
 from minirag.celery import app  # noqa: E402
+from minirag.providers.litellm_adapter import vendor  # noqa: E402
 from minirag.types import RawDocument  # noqa: E402
-from minirag.vectorstores import qdrant_wire  # noqa: E402, F401
+from minirag.vectorstores import qdrant_wire  # noqa: E402, F401 - else imported at the first call
 from tests.services.kill_points import clerk  # noqa: E402
 from tests.services.kill_points.order import Order  # noqa: E402
 
@@ -100,6 +99,7 @@ def main() -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(sys.argv[1])
         listener.listen(64)
+        vendor.litellm()
         sandbox.parse(RawDocument("warm.txt", b"warm", "text/plain"))
         while True:
             peer, _ = listener.accept()
