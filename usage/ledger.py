@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from minirag.errors import QuotaExceeded
+from minirag.errors import AnswerLost, QuotaExceeded
 from minirag.types import TokenUsage
 from tenants.models import Tenant
 from usage.models import MonthlySpend, UsageEvent, UsageKind, UsageStatus
@@ -118,7 +118,8 @@ def metered(
     """Reserve, run the call, settle what it reported.
 
     A call that fails before it reported anything is released; one that reported and then failed is
-    settled, since it was paid. Without a report the estimate is settled, flagged as such.
+    settled, since it was paid. Without a report the estimate is settled, flagged as such; so it is
+    where the answer was lost on its way, for which a provider charges all the same.
     """
     call_id = reserve(
         tenant_id=tenant_id,
@@ -132,11 +133,11 @@ def metered(
     meter = Meter(call_id)
     try:
         yield meter
-    except BaseException:
-        if meter.usage is None:
+    except BaseException as error:
+        if meter.usage is None and not isinstance(error, AnswerLost):
             release(call_id)
         else:
-            settle(call_id, meter.usage)
+            settle(call_id, meter.usage or replace(estimate, estimated=True))
         raise
     settle(call_id, meter.usage or replace(estimate, estimated=True))
 

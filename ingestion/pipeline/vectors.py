@@ -14,7 +14,7 @@ from ingestion.leases import JobRun
 from ingestion.pipeline.index import Index, check_dimensions
 from ingestion.pipeline.plans import DocumentPlan, PlannedChunk
 from ingestion.pipeline.progress import Progress
-from minirag.errors import ProviderUnavailable
+from minirag.errors import AnswerLost, ProviderUnavailable
 from minirag.sparse import encode_documents
 from minirag.types import Embeddings, Point, Stage, TokenUsage
 from usage import ledger
@@ -45,7 +45,8 @@ class _Call:
 
     def abandon(self) -> None:
         """Given up while under way: it may well be paid, so its estimate counts."""
-        refused = self.future.done() and self.future.exception() is not None
+        failed = self.future.exception() if self.future.done() else None
+        refused = failed is not None and not isinstance(failed, AnswerLost)
         if self.meter.usage is None and not refused:
             self.meter.report(replace(self.estimate, estimated=True))
 

@@ -13,7 +13,7 @@ import httpx
 from django.conf import settings
 
 from minirag import egress
-from minirag.errors import MiniRAGError, ProviderMisconfigured, ProviderUnavailable
+from minirag.errors import AnswerLost, MiniRAGError, ProviderMisconfigured
 from minirag.providers.litellm_adapter import failures, vendor
 from minirag.providers.litellm_adapter.dialects import finish_reason
 from minirag.providers.litellm_adapter.target import Target, resolve
@@ -75,12 +75,12 @@ def judge(target: Target, wire: Wire, error: Exception | None) -> MiniRAGError:
     if wire.failure is not None:
         return wire.failure
     if isinstance(error, TimeoutError):
-        return ProviderUnavailable(failures.TIMED_OUT)
+        return AnswerLost(failures.TIMED_OUT)
     if not target.guarded and error is not None:
         return failures.of_vendor(error)
     if error is not None and not wire.sent:
         return ProviderMisconfigured(failures.NOT_CALLABLE)
-    return ProviderUnavailable(failures.CUT if error is None else failures.UNREADABLE)
+    return AnswerLost(failures.CUT if error is None else failures.UNREADABLE)
 
 
 def report(target: Target, failure: MiniRAGError, error: Exception | None) -> None:
@@ -227,7 +227,7 @@ def _finish(call: _Call, error: Exception | None) -> Finish | MiniRAGError:
         return judge(call.target, wire, error)
     reason = finish_reason(word)
     if reason is None:
-        return ProviderUnavailable(failures.CUT)
+        return AnswerLost(failures.CUT)
     return Finish(reason, _usage(call))
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from minirag.errors import MiniRAGError, ProviderUnavailable
+from minirag.errors import AnswerLost, MiniRAGError, ProviderUnavailable
 from minirag.providers.catalog import Dialect
 from minirag.providers.litellm_adapter import failures
 from minirag.providers.litellm_adapter.dialects import Heard, hear
@@ -78,9 +78,9 @@ class Wire:
             raise WireFailure(self.failure.message)
         self._bytes += len(chunk)
         if self._bytes > self.max_bytes:
-            raise self.stop(ProviderUnavailable(failures.TOO_LONG))
+            raise self.stop(AnswerLost(failures.TOO_LONG))
         if time.monotonic() > self.deadline:
-            raise self.stop(ProviderUnavailable(failures.TIMED_OUT))
+            raise self.stop(AnswerLost(failures.TIMED_OUT))
         if self.streaming:
             self._read_lines(chunk)
 
@@ -113,7 +113,7 @@ class Wire:
         try:
             heard = hear(self.dialect, json.loads(data)) if data else Heard()
         except (ValueError, RecursionError):
-            self.failure = self.failure or ProviderUnavailable(failures.UNREADABLE)
+            self.failure = self.failure or AnswerLost(failures.UNREADABLE)
             return
         self._remember(heard)
 
@@ -127,7 +127,7 @@ class Wire:
         if heard.text and self.failure is None:
             self._texts.append(heard.text)
         if heard.error:
-            self.failure = self.failure or ProviderUnavailable(failures.CUT)
+            self.failure = self.failure or AnswerLost(failures.CUT)
         self.finish = self.finish or heard.finish
         if heard.input_tokens is not None:
             self.input_tokens = heard.input_tokens
