@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from ingestion import pauses
 from ingestion.chunking import ChunkSize
 from ingestion.leases import JobRun
 from minirag import wiring
@@ -56,6 +57,7 @@ def open_index(run: JobRun) -> Index:
     Raises ``ProviderMisconfigured`` where the model's vectors do not fit the index that exists.
     """
     tenant = Tenant.objects.get(pk=run.job.tenant_id)
+    pauses.use(run, tenant.embedding_model, tenant.embedding_credentials)
     embedder = wiring.embedder(tenant.embedding_model, tenant.embedding_credentials)
     dimensions = tenant.index_dimensions
     if dimensions is None:
