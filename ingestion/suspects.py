@@ -38,7 +38,7 @@ def blamed(job: IngestJob) -> dict[str, int]:
 def is_hopeless(job: IngestJob, suspects: Mapping[str, int]) -> bool:
     """Whether so many documents of one job killed workers that it cannot be the documents."""
     given_up = sum(count >= settings.MINIRAG_JOB_CRASHES for count in suspects.values())
-    return given_up > int(settings.MINIRAG_JOB_POISONS)
+    return bool(given_up > settings.MINIRAG_JOB_POISONS)
 
 
 def verdict(job: IngestJob, key: str) -> UnreadableSource | None:

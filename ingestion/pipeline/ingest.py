@@ -22,7 +22,7 @@ from ingestion.pipeline.index import Index, open_index
 from ingestion.pipeline.outcomes import Outcome, Tally
 from ingestion.pipeline.plans import DocumentPlan, Rows, Target, make_plan, standing_rows
 from ingestion.pipeline.progress import Progress
-from ingestion.pipeline.reading import Item, Reading, cut, list_items, load, weight
+from ingestion.pipeline.reading import Item, Reading, cut, list_items, load, stands, weight
 from ingestion.pipeline.removal import prune, remove_leftovers
 from ingestion.pipeline.versions import publish, touch_document
 from ingestion.suspects import least_suspect_first, verdict, without_suspects
@@ -161,10 +161,7 @@ def _changed(work: _Work, readings: Sequence[Reading]) -> list[Reading]:
 def _unchanged(work: _Work, reading: Reading) -> bool:
     """Whether the row has this very content already; then at most its labels are renewed."""
     document, facts = reading.document, reading.facts
-    if document is None or not document.generation or document.error is not None:
-        return False
-    same = (facts.content_hash, work.index.signature)
-    if (document.content_hash, document.index_model) != same:
+    if document is None or not stands(reading, work.index.signature):
         return False
     labels = replace(facts, title=document.title, metadata=document.metadata)
     moved = document.pending_upload or (document.url, document.status) != (
