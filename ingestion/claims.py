@@ -7,7 +7,7 @@ was served longest ago, under its cap. All of this is cross-tenant: call it in `
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -19,6 +19,7 @@ from django.db.models.functions import Coalesce
 from ingestion.clock import database_now
 from ingestion.endings import SUPERSEDED, settle_source, superseded
 from ingestion.models import IngestJob, JobKind, JobState, TenantTurn
+from ingestion.suspects import blamed, is_hopeless
 from minirag.errors import ErrorCode, ErrorField
 
 log = logging.getLogger(__name__)
@@ -30,11 +31,15 @@ CRASHED: ErrorField = {
 
 
 def due_jobs(now: datetime) -> QuerySet[IngestJob]:
-    """Queued jobs that may run now: their time has come and nothing runs on their source."""
+    """Queued jobs that may run now: their time has come and nothing runs on their source.
+
+    Of a suspended tenant only deletions: they were promised.
+    """
     busy = IngestJob.objects.filter(state=JobState.RUNNING, source_id=OuterRef("source_id"))
     ready = Q(not_before__isnull=True) | Q(not_before__lte=now)
+    active = Q(tenant__suspended_at__isnull=True) | Q(kind=JobKind.DELETE)
     rows: QuerySet[IngestJob] = IngestJob.objects.filter(
-        ready, ~Exists(busy), state=JobState.QUEUED, tenant__suspended_at__isnull=True
+        ready, active, ~Exists(busy), state=JobState.QUEUED
     )
     return rows
 
@@ -90,6 +95,14 @@ def _claim_of(tenant_id: UUID, worker: str) -> IngestJob | None:
         lease_until=now + timedelta(seconds=settings.MINIRAG_JOB_LEASE_SECONDS),
         attempts=F("attempts") + 1,
         started_at=Coalesce(F("started_at"), Value(now)),
+        run_started_at=now,
+        pace_at=now,
+        pace_done=0,
+        stage="",
+        done=0,
+        total=0,
+        documents_read=0,
+        embedded=0,
         waiting_for="",
         not_before=None,
     )
@@ -114,12 +127,16 @@ def _take_away(job: IngestJob, now: datetime, everything: bool) -> int:
     held = IngestJob.objects.filter(pk=job.pk, state=JobState.RUNNING, run_token=job.run_token)
     if not everything:
         held = held.filter(lease_until__lt=now)
-    state, error = _after_crash(job)
+    suspects = blamed(job)
+    state, error = _after_crash(job, suspects)
     ended = state != JobState.QUEUED
     taken = held.update(
         state=state,
         error=error,
-        crashes=F("crashes") + 1,
+        # Where documents are to blame, the job is not.
+        crashes=F("crashes") + (0 if job.under_way else 1),
+        under_way=[],
+        suspects={} if ended else suspects,
         run_token=None,
         lease_until=None,
         not_before=None,
@@ -132,12 +149,18 @@ def _take_away(job: IngestJob, now: datetime, everything: bool) -> int:
     return taken
 
 
-def _after_crash(job: IngestJob) -> tuple[JobState, ErrorField | None]:
+def _after_crash(job: IngestJob, suspects: Mapping[str, int]) -> tuple[JobState, ErrorField | None]:
     if job.cancel_requested:
         return JobState.CANCELLED, None
     # A deletion was promised; it harms nobody by trying for ever.
-    if job.kind != JobKind.DELETE and job.crashes + 1 >= settings.MINIRAG_JOB_CRASHES:
+    if job.kind != JobKind.DELETE and _given_up(job, suspects):
         return JobState.FAILED, CRASHED
     if superseded(job):
         return JobState.CANCELLED, SUPERSEDED
     return JobState.QUEUED, None
+
+
+def _given_up(job: IngestJob, suspects: Mapping[str, int]) -> bool:
+    if job.under_way:
+        return is_hopeless(job, suspects)
+    return bool(job.crashes + 1 >= settings.MINIRAG_JOB_CRASHES)

@@ -46,13 +46,24 @@ class IngestJob(TenantOwned):
     waiting_for = models.CharField(max_length=300, blank=True)
     error = models.JSONField(null=True, blank=True)
     attempts = models.PositiveIntegerField(default=0)
-    # Workers that died over it.
+    # Workers that died over it while no document was under way.
     crashes = models.PositiveIntegerField(default=0, editable=False)
     worker = models.CharField(max_length=100, blank=True, editable=False)
     run_token = models.UUIDField(null=True, editable=False)
     lease_until = models.DateTimeField(null=True, editable=False)
     not_before = models.DateTimeField(null=True, editable=False)
     cancel_requested = models.BooleanField(default=False, editable=False)
+    # Keys of the documents that are under way, written before anything is done with them; and how
+    # often a worker died over each. See ``ingestion.suspects``.
+    under_way = models.JSONField(default=list, blank=True, editable=False)
+    suspects = models.JSONField(default=dict, blank=True, editable=False)
+    # This run's own begin, and from where its present rate is measured.
+    run_started_at = models.DateTimeField(null=True, editable=False)
+    pace_at = models.DateTimeField(null=True, editable=False)
+    pace_done = models.PositiveIntegerField(default=0, editable=False)
+    # Documents that this run has begun to read, and chunks that it has embedded.
+    documents_read = models.PositiveIntegerField(default=0, editable=False)
+    embedded = models.PositiveIntegerField(default=0, editable=False)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
@@ -89,3 +100,22 @@ class TenantTurn(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tenant_id} at {self.served_at}"
+
+
+class CredentialPause(TenantOwned):
+    """Until when a provider asked this tenant's credential to wait; for all jobs that use it.
+
+    The credential is named by a keyed digest: nobody gets it back from here.
+    """
+
+    digest = models.CharField(max_length=64, editable=False)
+    until = models.DateTimeField()
+    asked_seconds = models.FloatField()
+
+    class Meta(TenantOwned.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "digest"], name="one_pause_per_credential")
+        ]
+
+    def __str__(self) -> str:
+        return f"until {self.until}"

@@ -106,6 +106,7 @@ def retry_job(auth: AuthContext, job: IngestJob) -> IngestJob:
             error=None,
             attempts=0,
             crashes=0,
+            suspects={},
             cancel_requested=False,
             not_before=None,
             started_at=None,

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from ingestion import pauses
 from ingestion.chunking import ChunkSize
 from ingestion.leases import JobRun
 from minirag import wiring
@@ -56,6 +57,7 @@ def open_index(run: JobRun) -> Index:
     Raises ``ProviderMisconfigured`` where the model's vectors do not fit the index that exists.
     """
     tenant = Tenant.objects.get(pk=run.job.tenant_id)
+    pauses.use(run, tenant.embedding_model, tenant.embedding_credentials)
     embedder = wiring.embedder(tenant.embedding_model, tenant.embedding_credentials)
     dimensions = tenant.index_dimensions
     if dimensions is None:
@@ -66,8 +68,22 @@ def open_index(run: JobRun) -> Index:
     space = VectorSpace(tenant.embedding_model, dimensions, tenant.index_version)
     store = wiring.vector_store()
     run.call(lambda: store.ensure_collection(space))
-    size = ChunkSize(settings.MINIRAG_CHUNK_SIZE, settings.MINIRAG_CHUNK_OVERLAP)
-    return Index(tenant.pk, space, store, embedder, size)
+    return Index(tenant.pk, space, store, embedder, _size())
+
+
+def peek_index(tenant_id: UUID) -> Index:
+    """The index as a job would find it now. No provider is asked, nothing is made.
+
+    ``space.dimensions`` is 0 where the model was never asked: then no vector stands yet either.
+    """
+    tenant = Tenant.objects.get(pk=tenant_id)
+    embedder = wiring.embedder(tenant.embedding_model, tenant.embedding_credentials)
+    space = vector_space(tenant) or VectorSpace(tenant.embedding_model, 0, tenant.index_version)
+    return Index(tenant.pk, space, wiring.vector_store(), embedder, _size())
+
+
+def _size() -> ChunkSize:
+    return ChunkSize(settings.MINIRAG_CHUNK_SIZE, settings.MINIRAG_CHUNK_OVERLAP)
 
 
 def _ask_dimensions(run: JobRun, embedder: Embedder) -> int:

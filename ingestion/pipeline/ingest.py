@@ -8,7 +8,7 @@ bounded by the groups under way and one window, not by the source.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from uuid import UUID
@@ -22,9 +22,10 @@ from ingestion.pipeline.index import Index, open_index
 from ingestion.pipeline.outcomes import Outcome, Tally
 from ingestion.pipeline.plans import DocumentPlan, Rows, Target, make_plan, standing_rows
 from ingestion.pipeline.progress import Progress
-from ingestion.pipeline.reading import Item, Reading, cut, list_items, load, weight
+from ingestion.pipeline.reading import Item, Reading, cut, list_items, load, stands, weight
 from ingestion.pipeline.removal import prune, remove_leftovers
 from ingestion.pipeline.versions import publish, touch_document
+from ingestion.suspects import least_suspect_first, verdict, without_suspects
 from minirag.errors import MiniRAGError, ProviderRejected
 from minirag.types import RawDocument, Stage
 from sources.models import Chunk, Document, DocumentStatus, Source
@@ -49,6 +50,8 @@ class _Work:
     progress: Progress
     tally: Tally = field(default_factory=Tally)
     window: list[DocumentPlan] = field(default_factory=list)
+    # Keys of the documents in the window.
+    keys: dict[UUID, str] = field(default_factory=dict)
     begun: float = field(default_factory=time.monotonic)
 
     @property
@@ -71,23 +74,44 @@ def ingest_source(run: JobRun) -> Outcome:
     if source is None:
         raise Cancelled
     work = _Work(run, source, open_index(run), Progress(run))
-    cutting = partial(cut, work.index.size)
-    for readings in run.ahead(cutting, _begun(work), weight, _MOST_AHEAD):
-        rows = standing_rows([r.document.pk for r in readings if r.document])
-        for reading in readings:
-            _take(work, reading, rows)
-    _close_window(work)
+    apart: list[Item] = []
+    _read(work, without_suspects(run.job, list_items(source), apart))
+    for item in least_suspect_first(run.job, apart):
+        _read_suspect(work, item)
+    run.begin(())
     if not work.tally.bad:
         prune(run, source, work.tally.keys)
     remove_leftovers(run, work.index, source.pk)
     return work.tally.outcome()
 
 
-def _begun(work: _Work) -> Iterator[list[Reading]]:
+def _read(work: _Work, groups: Iterable[list[Item]]) -> None:
+    """Take in what ``groups`` hold; at the end nothing of it is under way."""
+    cutting = partial(cut, work.index.size)
+    for readings in work.run.ahead(cutting, _begun(work, groups), weight, _MOST_AHEAD):
+        rows = standing_rows([r.document.pk for r in readings if r.document])
+        for reading in readings:
+            _take(work, reading, rows)
+    _close_window(work)
+
+
+def _read_suspect(work: _Work, item: Item) -> None:
+    """A document over which a worker may have died: alone, or not at all."""
+    error = verdict(work.run.job, item.key)
+    if error is None:
+        _read(work, [[item]])
+        return
+    work.tally.keys.add(item.key)
+    _fail(work, item, error)
+
+
+def _begun(work: _Work, groups: Iterable[list[Item]]) -> Iterator[list[Reading]]:
     """What has to be parsed, read group by group; what is unchanged or unreadable is counted."""
-    for items in list_items(work.source):
+    for items in groups:
         work.progress.at(Stage.LOAD)
         work.tally.keys.update(item.key for item in items)
+        work.run.documents_read = len(work.tally.keys)
+        work.run.begin(item.key for item in items)
         readings = work.run.call(partial(load, work.source, items))
         for failed in readings:
             if failed.error is not None:
@@ -116,6 +140,7 @@ def _take(work: _Work, reading: Reading, rows: Mapping[UUID, Rows]) -> None:
     target = Target(document.pk, work.source.pk, document.generation, reuse)
     plan = make_plan(work.index, target, parsed.text, reading.chunks, facts, rows[document.pk])
     work.window.append(plan)
+    work.keys[document.pk] = reading.item.key
     work.progress.found(len(plan.chunks))
 
 
@@ -127,6 +152,7 @@ def _changed(work: _Work, readings: Sequence[Reading]) -> list[Reading]:
     documents = [reading.document.pk for reading in same if reading.document is not None]
     chunks = Chunk.objects.filter(document_id__in=documents).count()
     work.tally.good += len(same)
+    work.run.finished(reading.item.key for reading in same)
     work.progress.found(chunks)
     work.progress.advance(chunks)
     return [reading for reading in readings if reading not in same]
@@ -135,10 +161,7 @@ def _changed(work: _Work, readings: Sequence[Reading]) -> list[Reading]:
 def _unchanged(work: _Work, reading: Reading) -> bool:
     """Whether the row has this very content already; then at most its labels are renewed."""
     document, facts = reading.document, reading.facts
-    if document is None or not document.generation or document.error is not None:
-        return False
-    same = (facts.content_hash, work.index.signature)
-    if (document.content_hash, document.index_model) != same:
+    if document is None or not stands(reading, work.index.signature):
         return False
     labels = replace(facts, title=document.title, metadata=document.metadata)
     moved = document.pending_upload or (document.url, document.status) != (
@@ -191,6 +214,7 @@ def _fail(work: _Work, item: Item, error: MiniRAGError) -> None:
             )
         rows.update(status=DocumentStatus.FAILED, error=error.as_field())
     work.tally.failed(error)
+    work.run.finished([item.key])
 
 
 def _close_window(work: _Work) -> None:
@@ -201,6 +225,7 @@ def _close_window(work: _Work) -> None:
     try:
         publish(work.run, work.index, plans, work.progress)
         work.tally.good += len(plans)
+        work.run.finished(work.keys.pop(plan.document_id) for plan in plans)
     except ProviderRejected as error:
         if len(plans) == 1:
             _rejected(work, plans[0], error)
@@ -217,6 +242,7 @@ def _rejected(work: _Work, plan: DocumentPlan, error: ProviderRejected) -> None:
             status=DocumentStatus.FAILED, error=error.as_field()
         )
     work.tally.failed(error)
+    work.run.finished([work.keys.pop(plan.document_id)])
     if not work.tally.good and work.tally.bad >= _MOST_REJECTED:
         raise error
 

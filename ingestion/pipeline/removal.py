@@ -7,6 +7,7 @@ from functools import partial
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from ingestion.leases import JobRun
@@ -29,10 +30,15 @@ def prune(run: JobRun, source: Source, keys: Collection[str]) -> None:
     """Turn documents that the source no longer holds into tombstones. Uploads stay."""
     with transaction.atomic():
         run.fence()
-        live = Document.objects.filter(
-            source=source, deleted_at__isnull=True, upload="", pending_upload=""
-        )
-        live.exclude(key__in=keys).update(deleted_at=timezone.now(), stale_points=True)
+        gone(source, keys).update(deleted_at=timezone.now(), stale_points=True)
+
+
+def gone(source: Source, keys: Collection[str]) -> QuerySet[Document]:
+    """Documents that a source which now holds ``keys`` holds no longer. Uploads stay."""
+    rows: QuerySet[Document] = Document.objects.filter(
+        source=source, deleted_at__isnull=True, upload="", pending_upload=""
+    )
+    return rows.exclude(key__in=keys)
 
 
 def remove_leftovers(run: JobRun, shelf: Shelf, source_id: UUID) -> None:

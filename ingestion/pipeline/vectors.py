@@ -10,6 +10,7 @@ from functools import partial
 
 from django.conf import settings
 
+from ingestion import pauses
 from ingestion.leases import JobRun
 from ingestion.pipeline.index import Index, check_dimensions
 from ingestion.pipeline.plans import DocumentPlan, PlannedChunk
@@ -55,11 +56,12 @@ def embed_and_store(run: JobRun, index: Index, todo: Sequence[Todo], progress: P
     """Embed and upsert ``todo``. What a round has stored needs no second call after a restart."""
     for calls in _rounds(index, todo):
         progress.at(Stage.EMBED)
+        pauses.heed(run)
         points = _embedded(run, index, calls)
         progress.at(Stage.INDEX)
         run.confirm()
         run.write(partial(index.store.upsert, index.space, index.tenant_id, points))
-        run.advanced = True
+        run.stored(len(points))
         progress.advance(len(points))
 
 

@@ -47,7 +47,7 @@ def test_no_worker(plant: Plant, job: IngestJob) -> None:
     with platform_scope("tests"):
         TenantTurn.objects.update(served_at=ago(40))
     said = words(plant, job, created_at=ago(40))
-    assert said == "No worker has taken work of this tenant for 40 s."
+    assert said == "No worker has taken work for 40 s."
 
 
 def test_a_suspended_tenant(plant: Plant, job: IngestJob) -> None:
