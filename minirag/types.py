@@ -87,7 +87,8 @@ class ParsedDocument:
 class RawDocument:
     """One document as a loader found it, not parsed yet.
 
-    ``key`` is its stable identity inside the source (file name, URL, or ``text``).
+    ``key`` is its stable identity inside the source (file name, URL, or ``text``). ``password``
+    opens it where it is encrypted.
     """
 
     key: str
@@ -96,6 +97,7 @@ class RawDocument:
     title: str = ""
     url: str | None = None
     metadata: Mapping[str, JSONScalar] = field(default_factory=dict)
+    password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

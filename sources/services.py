@@ -12,6 +12,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from minirag.errors import Conflict, Invalid, QuotaExceeded
+from minirag.formats import mime_type_of
 from sources import uploads
 from sources.models import Chunk, Document, DocumentStatus, Refresh, Source, SourceType
 from sources.options import apply_options, clean_options
@@ -186,7 +187,7 @@ def _put(source: Source, item: _Kept) -> Document:
         defaults={
             "tenant_id": source.tenant_id,
             "title": item.key,
-            "mime_type": uploads.mime_type_of(item.key),
+            "mime_type": mime_type_of(item.key),
             "pending_upload": item.stored_name,
             "size_bytes": item.size,
         },

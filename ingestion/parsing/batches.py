@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 
 from ingestion.parsing import sandbox
 from ingestion.parsing.answers import read_answer
+from ingestion.parsing.limits import Limits
 from minirag.errors import UnreadableSource
 from minirag.types import ParsedDocument, RawDocument
 
@@ -27,14 +28,14 @@ Parsed = ParsedDocument | UnreadableSource
 
 def parse_many(raws: Sequence[RawDocument]) -> list[Parsed]:
     """What became of each of ``raws``, in order. Blocks; raises ``Unavailable`` as ``parse``."""
-    limits = sandbox.Limits.from_settings()
+    limits = Limits.from_settings()
     found: dict[int, Parsed] = {}
     for places in _shared(raws):
         found.update(_together([raws[at] for at in places], places, limits))
     return [found[at] if at in found else _alone(raw, limits) for at, raw in enumerate(raws)]
 
 
-def _alone(raw: RawDocument, limits: sandbox.Limits) -> Parsed:
+def _alone(raw: RawDocument, limits: Limits) -> Parsed:
     try:
         return sandbox.parse(raw, limits)
     except UnreadableSource as error:
@@ -64,7 +65,7 @@ def _is_plain(raw: RawDocument) -> bool:
 
 
 def _together(
-    raws: Sequence[RawDocument], places: Sequence[int], limits: sandbox.Limits
+    raws: Sequence[RawDocument], places: Sequence[int], limits: Limits
 ) -> dict[int, Parsed]:
     """Those that could be read, by their places."""
     try:

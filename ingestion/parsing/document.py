@@ -14,14 +14,33 @@ class Hints:
     key: str = ""
     mime_type: str = ""
     url: str | None = None
+    password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class ArchiveLimits:
-    """Caps on what a zip container may unfold to."""
+class ContentLimits:
+    """Caps on what one document may unfold to. Nothing of it is believed as declared.
+
+    ``rows`` and ``columns`` are of all tables in a document of cells, ``depth`` is the nesting of
+    data, mails and elements. Pixels need no cap: no image is ever decoded.
+    """
 
     inflated_bytes: int = 256 * 1024 * 1024
     entries: int = 10_000
+    pages: int = 5_000
+    rows: int = 200_000
+    columns: int = 1_000
+    depth: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ZipLimits:
+    """Caps on an archive of documents. ``entry_bytes`` is of one file, ``ratio`` of one too."""
+
+    entries: int = 2_000
+    total_bytes: int = 1024 * 1024 * 1024
+    entry_bytes: int = 100 * 1024 * 1024
+    ratio: int = 250
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from posixpath import normpath
 
 from lxml import etree
 
-from ingestion.parsing.archive import SafeArchive
-from ingestion.parsing.document import ArchiveLimits, Built, DocumentBuilder, clean_title
+from ingestion.parsing.document import Built, ContentLimits, DocumentBuilder, clean_title
+from ingestion.parsing.safe_zip import SafeArchive
 
 # Alternatives repeat the text; deletions, field codes and moved-away text are not shown.
 _UNSEEN = frozenset({"Fallback", "del", "moveFrom", "instrText", "delText", "delInstrText"})
@@ -68,7 +68,7 @@ class _Reader:
                 self.table(element)
 
 
-def parse_docx(data: bytes, limits: ArchiveLimits) -> Built:
+def parse_docx(data: bytes, limits: ContentLimits) -> Built:
     """Paragraphs, headings by style, tables as rows of `` | ``, notes at the end.
 
     Raises ``UnreadableSource``: damaged, locked, a bomb, or with a DTD.

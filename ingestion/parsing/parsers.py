@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ingestion.parsing.decode import decode
-from ingestion.parsing.document import ArchiveLimits, Built, Hints
+from ingestion.parsing.document import Built, ContentLimits, Hints
 from ingestion.parsing.docx import parse_docx
 from ingestion.parsing.html import parse_html
 from ingestion.parsing.markdown import parse_markdown, parse_text
@@ -12,7 +12,7 @@ from ingestion.parsing.sniff import detect
 from minirag.errors import UnreadableSource
 
 
-def parse_bytes(data: bytes, hints: Hints, limits: ArchiveLimits) -> Built:
+def parse_bytes(data: bytes, hints: Hints, limits: ContentLimits) -> Built:
     """Parse by detected kind. Raises ``UnreadableSource`` with words for the uploader."""
     built = _parse(data, hints, limits)
     if not built.text:
@@ -20,7 +20,7 @@ def parse_bytes(data: bytes, hints: Hints, limits: ArchiveLimits) -> Built:
     return built
 
 
-def _parse(data: bytes, hints: Hints, limits: ArchiveLimits) -> Built:
+def _parse(data: bytes, hints: Hints, limits: ContentLimits) -> Built:
     match detect(data, hints):
         case "pdf":
             return parse_pdf(data)

@@ -33,14 +33,27 @@ MINIRAG_EMBED_PARALLEL = env.int("MINIRAG_EMBED_PARALLEL", default=2)
 
 # --- parsing: what one document may cost its child process -------------------------------------
 
-MINIRAG_PARSE_MEMORY_MB = env.int("MINIRAG_PARSE_MEMORY_MB", default=768)
-MINIRAG_PARSE_CPU_SECONDS = env.int("MINIRAG_PARSE_CPU_SECONDS", default=60)
-MINIRAG_PARSE_SECONDS = env.int("MINIRAG_PARSE_SECONDS", default=120)
+MINIRAG_PARSE_MEMORY_MB = env.int("MINIRAG_PARSE_MEMORY_MB", default=512)
+MINIRAG_PARSE_CPU_SECONDS = env.int("MINIRAG_PARSE_CPU_SECONDS", default=30)
+MINIRAG_PARSE_SECONDS = env.int("MINIRAG_PARSE_SECONDS", default=30)
 # The child's whole answer: text with its structure, as JSON.
 MINIRAG_PARSE_OUTPUT_BYTES = env.int("MINIRAG_PARSE_OUTPUT_BYTES", default=64 * 1024 * 1024)
-# What a zip container (DOCX) may unfold to, and its number of entries.
+# What a zip container (DOCX, PPTX, XLSX, ODT, EPUB) may unfold to, and its number of entries.
 MINIRAG_PARSE_INFLATED_BYTES = env.int("MINIRAG_PARSE_INFLATED_BYTES", default=256 * 1024 * 1024)
 MINIRAG_PARSE_ENTRIES = env.int("MINIRAG_PARSE_ENTRIES", default=10_000)
+# Pages, slides or chapters of one document; rows and columns of its tables of cells.
+MINIRAG_PARSE_PAGES = env.int("MINIRAG_PARSE_PAGES", default=5_000)
+MINIRAG_PARSE_ROWS = env.int("MINIRAG_PARSE_ROWS", default=200_000)
+MINIRAG_PARSE_COLUMNS = env.int("MINIRAG_PARSE_COLUMNS", default=1_000)
+# Nesting of JSON, of parts of a mail and of grouped shapes.
+MINIRAG_PARSE_DEPTH = env.int("MINIRAG_PARSE_DEPTH", default=50)
+
+# --- zip archives of documents: files, bytes they may unfold to, and how much each may swell ----
+
+MINIRAG_ARCHIVE_ENTRIES = env.int("MINIRAG_ARCHIVE_ENTRIES", default=2_000)
+MINIRAG_ARCHIVE_BYTES = env.int("MINIRAG_ARCHIVE_BYTES", default=1024 * 1024 * 1024)
+MINIRAG_ARCHIVE_RATIO = env.int("MINIRAG_ARCHIVE_RATIO", default=250)
+
 
 # --- crawling and sitemaps ---------------------------------------------------------------------
 

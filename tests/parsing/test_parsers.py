@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingestion.parsing.document import ArchiveLimits, Built, Hints
+from ingestion.parsing.document import Built, ContentLimits, Hints
 from ingestion.parsing.parsers import parse_bytes
 from ingestion.parsing.text import normalize_text
 from minirag.errors import UnreadableSource
@@ -31,7 +31,7 @@ may carry five of them into the next one without asking anybody for it at all.</
 
 
 def parse(data: bytes, key: str, mime_type: str = "", url: str | None = None) -> Built:
-    built = parse_bytes(data, Hints(key, mime_type, url), ArchiveLimits())
+    built = parse_bytes(data, Hints(key, mime_type, url), ContentLimits())
     assert normalize_text(built.text) == built.text
     return built
 
@@ -209,10 +209,10 @@ def test_a_zip_bomb_is_stopped_by_what_it_unfolds_to() -> None:
     bomb = raw_docx(paragraph(text_run("a " * 3_000_000)))
     assert len(bomb) < 100_000
     with pytest.raises(UnreadableSource, match="unfolds"):
-        parse_bytes(bomb, Hints("a.docx"), ArchiveLimits(inflated_bytes=1_000_000))
+        parse_bytes(bomb, Hints("a.docx"), ContentLimits(inflated_bytes=1_000_000))
     many = make_zip({"word/document.xml": b"<x/>", **{str(n): b"" for n in range(50)}})
     with pytest.raises(UnreadableSource, match="too many parts"):
-        parse_bytes(many, Hints("a.docx"), ArchiveLimits(entries=20))
+        parse_bytes(many, Hints("a.docx"), ContentLimits(entries=20))
 
 
 @pytest.mark.parametrize(
