@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from minirag.fields import EncryptedCredentialsField
 from tenants.models import TenantOwned
 
 
@@ -14,6 +15,19 @@ class SourceType(models.TextChoices):
     TEXT = "text"
     FILE = "file"
     URL = "url"
+    SITEMAP = "sitemap"
+    CRAWL = "crawl"
+
+
+# What is fetched from an address, and may therefore be fetched again.
+WEB_TYPES = (SourceType.URL, SourceType.SITEMAP, SourceType.CRAWL)
+
+
+class Refresh(models.TextChoices):
+    OFF = "off"
+    HOURLY = "hourly"
+    DAILY = "daily"
+    WEEKLY = "weekly"
 
 
 class SourceStatus(models.TextChoices):
@@ -33,13 +47,19 @@ class DocumentStatus(models.TextChoices):
 
 
 class Source(TenantOwned):
-    """A text, a set of files or a page. A tombstone (``deleted_at``) is found by nobody."""
+    """A text, a set of files, a page or a site. A tombstone (``deleted_at``) is found by nobody."""
 
     name = models.CharField(max_length=200)
     type = models.CharField(max_length=10, choices=SourceType.choices)
     content = models.TextField(blank=True)
     url = models.CharField(max_length=2000, blank=True)
+    # What differs from the defaults of its type: see sources.options.
+    options = models.JSONField(default=dict, blank=True)
+    # The password for files of the source that need one.
+    secrets = EncryptedCredentialsField()
     metadata = models.JSONField(default=dict, blank=True)
+    refresh = models.CharField(max_length=6, choices=Refresh.choices, default=Refresh.OFF)
+    next_refresh_at = models.DateTimeField(null=True, blank=True, db_index=True)
     status = models.CharField(
         max_length=12, choices=SourceStatus.choices, default=SourceStatus.PENDING
     )
@@ -70,6 +90,18 @@ class Document(TenantOwned):
     text = models.TextField(blank=True)
     text_length = models.PositiveIntegerField(default=0)
     content_hash = models.CharField(max_length=64, blank=True)
+    # Of the normalised text: the same words under another address or in other markup.
+    text_hash = models.CharField(max_length=64, blank=True)
+    # What the server called the version that is held, and where the page led.
+    etag = models.CharField(max_length=500, blank=True)
+    last_modified = models.CharField(max_length=100, blank=True)
+    links = models.JSONField(default=list, blank=True, editable=False)
+    # The archive that an entry came in. The archive's own row holds the upload and no chunks.
+    container = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.CASCADE, related_name="entries"
+    )
+    # A listing that had shrunken oddly did not name it: gone for good if the next one doesn't.
+    missing_since = models.DateTimeField(null=True, blank=True, editable=False)
     status = models.CharField(
         max_length=12, choices=DocumentStatus.choices, default=DocumentStatus.PENDING
     )

@@ -14,14 +14,16 @@ from django.utils import timezone
 from minirag.errors import Conflict, Invalid, QuotaExceeded
 from minirag.formats import mime_type_of
 from sources import uploads
-from sources.models import Chunk, Document, DocumentStatus, Source, SourceType
+from sources.models import Chunk, Document, DocumentStatus, Refresh, Source, SourceType
+from sources.options import apply_options, clean_options
+from sources.refreshing import clean_refresh, next_refresh
 from sources.selectors import stored_files
 from sources.validation import clean_content, clean_metadata, clean_name, clean_url
 from tenants import audit
 from tenants.context import AuthContext
 from tenants.models import Tenant
 
-_CHANGEABLE = frozenset({"name", "content", "url", "metadata"})
+_CHANGEABLE = frozenset({"name", "content", "url", "metadata", "options", "refresh"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ def create_source(
     content: str | None = None,
     url: str | None = None,
     metadata: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+    refresh: str = Refresh.OFF,
 ) -> Source:
     """A new source; nothing is ingested yet. Raises ``Invalid`` or ``AddressRefused``."""
     if type not in SourceType.values:
@@ -52,7 +56,10 @@ def create_source(
         content=clean_content(type, content),
         url=clean_url(type, url),
         metadata=clean_metadata(metadata or {}),
+        refresh=clean_refresh(type, refresh),
     )
+    apply_options(source, clean_options(type, options or {}))
+    source.next_refresh_at = next_refresh(source.refresh, timezone.now())
     with transaction.atomic():
         source.save()
         audit.record(auth, "source.create", source, detail={"name": source.name, "type": type})
@@ -60,7 +67,7 @@ def create_source(
 
 
 def update_source(auth: AuthContext, source: Source, **changes: Any) -> Source:
-    """Change name, content, url or metadata; answers change with the next ingest.
+    """Change a source; answers change with the next ingest. ``options`` are merged.
 
     Raises ``Invalid`` or ``AddressRefused``. The type of a source stands for good.
     """
@@ -68,12 +75,21 @@ def update_source(auth: AuthContext, source: Source, **changes: Any) -> Source:
         raise Invalid.field("type", "The type of a source cannot be changed.")
     changes.pop("type", None)
     clean = _clean_changes(source, changes)
+    if not clean:
+        return source
+    columns = set(clean)
     for field, value in clean.items():
-        setattr(source, field, value)
-    if clean:
-        with transaction.atomic():
-            source.save(update_fields=[*clean, "updated_at"])
-            audit.record(auth, "source.update", source, detail={"fields": sorted(clean)})
+        if field == "options":
+            apply_options(source, value)
+            columns.add("secrets")
+        else:
+            setattr(source, field, value)
+    if "refresh" in clean:
+        source.next_refresh_at = next_refresh(source.refresh, timezone.now())
+        columns.add("next_refresh_at")
+    with transaction.atomic():
+        source.save(update_fields=[*columns, "updated_at"])
+        audit.record(auth, "source.update", source, detail={"fields": sorted(clean)})
     return source
 
 
@@ -89,6 +105,10 @@ def _clean_changes(source: Source, changes: Mapping[str, Any]) -> dict[str, Any]
         clean["url"] = clean_url(source.type, changes["url"])
     if "metadata" in changes:
         clean["metadata"] = clean_metadata(changes["metadata"])
+    if "options" in changes:
+        clean["options"] = clean_options(source.type, changes["options"])
+    if "refresh" in changes:
+        clean["refresh"] = clean_refresh(source.type, changes["refresh"])
     return clean
 
 
@@ -106,11 +126,15 @@ def retire_source(auth: AuthContext, source: Source) -> None:
 
 
 def retire_document(auth: AuthContext, document: Document) -> None:
-    """As ``retire_source``, for one document. A later upload of its key is a new document."""
+    """As ``retire_source``, for one document, and for the entries of an archive with it.
+
+    A later upload of its key is a new document.
+    """
     with transaction.atomic():
-        retired = Document.objects.filter(pk=document.pk, deleted_at__isnull=True).update(
-            deleted_at=timezone.now()
-        )
+        live = Document.objects.filter(deleted_at__isnull=True)
+        now = timezone.now()
+        retired = live.filter(pk=document.pk).update(deleted_at=now)
+        live.filter(container_id=document.pk).update(deleted_at=now, stale_points=True)
         if retired:
             audit.record(auth, "document.delete", document, detail={"key": document.key})
 
@@ -155,7 +179,7 @@ def _add_documents(auth: AuthContext, source: Source, kept: Sequence[_Kept]) -> 
 
 
 def _put(source: Source, item: _Kept) -> Document:
-    """The live document of the key with the new file waiting in it."""
+    """The live document of the key with the new file waiting in it. Raises ``Conflict``."""
     document, created = Document.objects.get_or_create(
         source=source,
         key=item.key,
@@ -169,6 +193,8 @@ def _put(source: Source, item: _Kept) -> Document:
         },
     )
     row: Document = document
+    if row.container_id is not None:
+        raise Conflict(f"An archive of this source holds {item.key} already.")
     if not created:
         uploads.discard_on_commit([row.pending_upload])
         row.pending_upload, row.size_bytes = item.stored_name, item.size

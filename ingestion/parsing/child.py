@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from ingestion.parsing.document import Hints
 from ingestion.parsing.entries import contents, listed
+from ingestion.parsing.links import page_links, sitemap_urls
 from ingestion.parsing.orders import Order, Task
 from ingestion.parsing.parsers import parse_bytes
 from ingestion.parsing.sniff import PLAIN, detect
@@ -147,8 +148,22 @@ def _extract(order: Order, data: bytes) -> None:
             _write(found)
 
 
+def _discover(order: Order, data: bytes) -> None:
+    """Where a page leads, or what a sitemap names."""
+    find = page_links if order.task == "links" else sitemap_urls
+    try:
+        answer = find(data, order.hints[0], order.content)
+    except UnreadableSource as error:
+        answer = {"unreadable": error.message}
+    except RecursionError:
+        answer = {"unreadable": "The page is nested too deeply."}
+    _write(json.dumps(answer).encode())
+
+
 _TASKS: dict[Task, Callable[[Order, bytes], None]] = {
     "parse": _answer_all,
     "list": _list,
     "extract": _extract,
+    "links": _discover,
+    "sitemap": _discover,
 }

@@ -67,3 +67,19 @@ MINIRAG_PARSE_DEPTH = env.int("MINIRAG_PARSE_DEPTH", default=50)
 MINIRAG_ARCHIVE_ENTRIES = env.int("MINIRAG_ARCHIVE_ENTRIES", default=2_000)
 MINIRAG_ARCHIVE_BYTES = env.int("MINIRAG_ARCHIVE_BYTES", default=1024 * 1024 * 1024)
 MINIRAG_ARCHIVE_RATIO = env.int("MINIRAG_ARCHIVE_RATIO", default=250)
+
+
+# --- crawling and sitemaps ---------------------------------------------------------------------
+
+# Pages of one sitemap or crawl source at most, and links from a crawl's first page to its last.
+MINIRAG_CRAWL_MAX_PAGES = env.int("MINIRAG_CRAWL_MAX_PAGES", default=5_000)
+MINIRAG_CRAWL_MAX_DEPTH = env.int("MINIRAG_CRAWL_MAX_DEPTH", default=10)
+# Seconds between two requests to one host, and what its robots.txt may make of them at most.
+MINIRAG_CRAWL_DELAY_SECONDS = env.float("MINIRAG_CRAWL_DELAY_SECONDS", default=0.25)
+MINIRAG_CRAWL_MAX_DELAY_SECONDS = env.float("MINIRAG_CRAWL_MAX_DELAY_SECONDS", default=10.0)
+# Links that are kept of one page.
+MINIRAG_CRAWL_PAGE_LINKS = env.int("MINIRAG_CRAWL_PAGE_LINKS", default=1_000)
+# One sitemap file unpacked, its addresses, and the files that an index may name, in all.
+MINIRAG_SITEMAP_BYTES = env.int("MINIRAG_SITEMAP_BYTES", default=50 * 1024 * 1024)
+MINIRAG_SITEMAP_URLS = env.int("MINIRAG_SITEMAP_URLS", default=50_000)
+MINIRAG_SITEMAP_FILES = env.int("MINIRAG_SITEMAP_FILES", default=50)
