@@ -52,6 +52,7 @@ def build_side(slug: str) -> Side:
         side.live = {name: make(side) for name, make in MAKERS.items()}
         side.deleted = {name: make(side) for name, make in MAKERS.items()}
         _delete(side.deleted)
+        make_message(side)  # so that the lists of both sites hold more than one of these
         AuditEvent.objects.create(
             tenant_id=tenant.pk, actor_kind="user", actor=canary, action="source.create",
             detail={"name": canary},
