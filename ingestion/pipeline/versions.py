@@ -18,6 +18,7 @@ from minirag.errors import RetrievalUnavailable, Unavailable
 from minirag.types import PointSelector, Stage
 from sources.models import Chunk, Document, DocumentStatus
 from sources.uploads import discard_on_commit
+from tenants.bulk import upsert
 
 _REWRITTEN = (
     "ordinal", "start", "end", "page", "heading_path", "token_count", "qdrant_point_id",
@@ -101,23 +102,14 @@ def _write_chunks(wanted: Sequence[_Flip]) -> None:
         keep = {planned.id for _, plan in wanted for planned in plan.chunks}
         rows = Chunk.objects.filter(document_id__in=known)
         _delete_chunks(set(rows.values_list("id", flat=True)) - keep)
-    Chunk.objects.bulk_create(
-        [row for document, plan in wanted for row in _chunk_rows(document, plan)],
-        batch_size=500,
-        update_conflicts=True,
-        unique_fields=["id"],
-        update_fields=_REWRITTEN,
-    )
+    upsert([row for document, plan in wanted for row in _chunk_rows(document, plan)], _REWRITTEN)
 
 
 def _write_documents(documents: Sequence[Document], fields: Sequence[str]) -> None:
-    """One statement for all of them. The rows exist and are held, so each conflicts and is updated;
-    ``bulk_update`` would write a CASE with every text in it.
+    """The rows exist and are held, so each conflicts and is updated; ``bulk_update`` would write a
+    CASE with every text in it.
     """
-    if documents:
-        Document.objects.bulk_create(
-            documents, update_conflicts=True, unique_fields=["id"], update_fields=fields
-        )
+    upsert(documents, fields)
 
 
 def _same_space(index: Index) -> None:
