@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from threading import BoundedSemaphore
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from tenants.api_base.view import _SAFE, TenantView, release_connections
 from tenants.idempotency import Replay
 from tenants.scope import tenant_scope
+
+_turnstile = BoundedSemaphore(settings.MINIRAG_CHAT_DB_THREADS)
 
 
 class AsyncTenantView(TenantView):
@@ -35,10 +39,15 @@ class AsyncTenantView(TenantView):
         return await sync_to_async(self._end)(response)
 
     def _begin(self, args: Any, kwargs: Any) -> Replay | None:
-        """All checks and the idempotency key, in one visit to the thread."""
-        self.initial(self.request, *args, **kwargs)
-        with tenant_scope(self.auth.tenant_id):
-            return self.begin_run()
+        """All checks and the idempotency key, in one visit to the thread.
+
+        A hundred requests at once have a hundred threads: let loose together, they would leave the
+        event loop, and with it every running stream, a hundredth of the interpreter.
+        """
+        with _turnstile:
+            self.initial(self.request, *args, **kwargs)
+            with tenant_scope(self.auth.tenant_id):
+                return self.begin_run()
 
     def _end(self, response: HttpResponseBase) -> HttpResponseBase:
         response = self.finish(response)
