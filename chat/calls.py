@@ -44,8 +44,8 @@ async def metered_stream(
     before it gave any, or its answer was lost on the way; released where the provider refused
     before its first word. Raises ``QuotaExceeded`` before the call.
     """
-    call_id = await in_database(
-        ledger.reserve,
+    call = await in_database(
+        ledger.reserve_call,
         tenant_id=owner.tenant_id,
         kind=kind,
         model=model.model,
@@ -64,10 +64,10 @@ async def metered_stream(
     finally:
         await stream.aclose()
         if refused and progress.usage is None:
-            await in_database(ledger.release, call_id)
+            await in_database(ledger.release, call)
         else:
             usage = progress.usage or _own_count(model, estimate, progress.pieces)
-            await in_database(ledger.settle, call_id, usage)
+            await in_database(ledger.settle, call, usage)
 
 
 async def _watched(

@@ -106,7 +106,8 @@ class LiteLLMChatModel:
     async def stream(self, request: ChatRequest) -> AsyncIterator[Delta | Finish]:
         """See ``ChatModel.stream``. Raises only ``minirag.errors`` exceptions."""
         target = resolve(self.model, self._credentials, "chat")
-        await asyncio.to_thread(vendor.litellm)  # its import must not stop other streams
+        if not vendor.is_loaded():
+            await asyncio.to_thread(vendor.litellm)  # its import must not stop other streams
         call = self._new_call(target, request)
         problem: Exception | None = None
         try:
