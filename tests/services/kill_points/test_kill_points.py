@@ -30,7 +30,7 @@ from tests.services.kill_points.rig import LEASE, Lane, Rig, running_rig
 
 _LANES = 4
 # Cases of the normal run, others for each commit; and parts of the whole, for the long tier.
-_GATE = 60
+_GATE = 48
 _SHARDS = 40
 # So many crossings an undisturbed run has at least: below, something is not behind its proxy.
 _FLOOR = {

@@ -9,6 +9,7 @@ line ``Order``, answered by one line with the pid; the next line sets the part g
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import socket
@@ -27,13 +28,17 @@ from celery.worker import WorkController  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.db import connections  # noqa: E402
 
+from ingestion.chunking import chunk_text  # noqa: E402
 from ingestion.parsing import sandbox  # noqa: E402
 from minirag.celery import app  # noqa: E402
+from minirag.egress.clients import tls_context  # noqa: E402
 from minirag.providers.litellm_adapter import vendor  # noqa: E402
+from minirag.sparse import encode_documents  # noqa: E402
 from minirag.types import RawDocument  # noqa: E402
 from minirag.vectorstores import qdrant_wire  # noqa: E402, F401 - else imported at the first call
 from tests.services.kill_points import clerk  # noqa: E402
 from tests.services.kill_points.order import Order  # noqa: E402
+from usage.pricing import price  # noqa: E402
 
 
 def _move(order: Order) -> None:
@@ -99,8 +104,7 @@ def main() -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(sys.argv[1])
         listener.listen(64)
-        vendor.litellm()
-        sandbox.parse(RawDocument("warm.txt", b"warm", "text/plain"))
+        _warm_up()
         while True:
             peer, _ = listener.accept()
             _reap()
@@ -113,6 +117,25 @@ def main() -> None:
                 finally:
                     os._exit(0)
             peer.close()
+
+
+def _warm_up() -> None:
+    """What a worker loads with its first document: a fork finds it there."""
+    vendor.litellm()
+    parsed = sandbox.parse(RawDocument("warm.md", b"# Warm", "text/markdown"))
+    chunk_text(parsed, size=32, overlap=0)
+    encode_documents(["warm"])
+    price("openai/warm")
+    tls_context()
+    _load_application()
+    gc.collect()
+    gc.freeze()
+
+
+def _load_application() -> None:
+    """The worker's own modules, and its tasks."""
+    app.finalize()
+    app.loader.import_default_modules()
 
 
 def _reap() -> None:
