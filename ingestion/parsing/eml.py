@@ -32,7 +32,7 @@ def parse_eml(data: bytes, hints: Hints, limits: ContentLimits, parse: Parse) ->
     if (end.start() if end else len(data)) > _MOST_HEADERS:
         raise UnreadableSource("The mail has more headers than may be read.")
     reader = _Reader(hints, limits, parse)
-    reader.mail(message_from_bytes(data), 1)
+    reader.mail(message_from_bytes(data), 1, 1)
     return reader.builder.build(reader.title)
 
 
@@ -45,59 +45,59 @@ class _Reader:
         self._parse = parse
         self._parts = 0
 
-    def mail(self, message: Message, depth: int) -> None:
+    def mail(self, message: Message, depth: int, level: int) -> None:
         subject = header(message, "Subject") or "(no subject)"
         self.title = self.title or clean_title(subject)
         self.builder.blank()
-        self.builder.heading(f"Subject: {subject}", min(9, depth), subject)
+        self.builder.heading(f"Subject: {subject}", min(9, level), subject)
         for name in _SHOWN:
             if words := header(message, name):
                 self.builder.line(f"{name}: {words}")
         self.builder.blank()
-        self._part(message, depth)
+        self._part(message, depth, level)
 
-    def _part(self, part: Message, depth: int) -> None:
+    def _part(self, part: Message, depth: int, level: int) -> None:
         self._parts += 1
         if depth > self._limits.depth or self._parts > _MOST_PARTS:
             raise UnreadableSource("The mail has too many parts, or they are nested too deeply.")
         kind = part.get_content_type()
         inner = part.get_payload()
         if kind == "multipart/alternative" and isinstance(inner, list):
-            self._alternative(inner, depth)
+            self._alternative(inner, depth, level)
         elif kind == "message/rfc822" and isinstance(inner, list):
             for message in inner:
-                self.mail(message, depth + 1)
+                self.mail(message, depth + 1, level + 1)
         elif isinstance(inner, list):
             for one in inner:
-                self._part(one, depth + 1)
+                self._part(one, depth + 1, level)
         elif part.get_content_disposition() == "attachment" or part.get_filename():
-            self._attachment(part, depth)
+            self._attachment(part, depth, level)
         elif kind in ("text/plain", "text/html"):
-            self.builder.include(_text(part), depth)
+            self.builder.include(_text(part), level)
         elif kind.startswith("text/"):
-            self._attachment(part, depth)
+            self._attachment(part, depth, level)
 
-    def _alternative(self, parts: list[Message], depth: int) -> None:
+    def _alternative(self, parts: list[Message], depth: int, level: int) -> None:
         """The same text in several forms: the plain one, unless it says much less."""
         plain = next((_text(one) for one in parts if one.get_content_type() == "text/plain"), None)
         rich = [one for one in parts if one.get_content_type() != "text/plain"]
         if plain is None or not rich:
             for one in rich[-1:] or parts[:1]:
-                self._part(one, depth + 1)
+                self._part(one, depth + 1, level)
             return
         page = _text(rich[-1]) if rich[-1].get_content_type() == "text/html" else None
         if page is not None and 2 * _length(plain) < _length(page):
             plain = page
-        self.builder.include(plain, depth)
+        self.builder.include(plain, level)
         if page is None:  # related parts: pictures and the like around the page
-            self._part_attachments(rich[-1], depth)
+            self._part_attachments(rich[-1], depth, level)
 
-    def _part_attachments(self, part: Message, depth: int) -> None:
+    def _part_attachments(self, part: Message, depth: int, level: int) -> None:
         for one in part.walk():
             if one.get_content_disposition() == "attachment":
-                self._attachment(one, depth)
+                self._attachment(one, depth, level)
 
-    def _attachment(self, part: Message, depth: int) -> None:
+    def _attachment(self, part: Message, depth: int, level: int) -> None:
         name = clean_title(_decoded(part.get_filename() or "")) or "attachment"
         kind = part.get_content_type()
         self.builder.blank()
@@ -111,8 +111,8 @@ class _Reader:
         except UnreadableSource as error:
             self.builder.line(f"Attachment: {name} ({kind}). {error.message}")
             return
-        self.builder.heading(f"Attachment: {name}", min(9, depth + 1), name)
-        self.builder.include(built, depth + 1)
+        self.builder.heading(f"Attachment: {name}", min(9, level + 1), name)
+        self.builder.include(built, level + 1)
 
 
 def header(message: Message, name: str) -> str:

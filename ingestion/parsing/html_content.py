@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from itertools import pairwise
 
 from lxml import etree
@@ -19,10 +20,16 @@ _AROUND_ROLES = frozenset({"navigation", "banner", "contentinfo", "search", "men
 _WORD = re.compile(r"\w+")
 # Share of the content's words that a container holds.
 _SHARE = 0.9
+# A list of links with fewer of the content's words is a menu.
+_MENU = 0.1
+_BLOCKS = ("ul", "ol", "div", "section", "table", "p")
 # A block with fewer of its word pairs in the content is none of it, with more it is whole.
 _FOREIGN, _OWN = 0.4, 0.95
+# A container of fewer words has hardly anything around its content.
+_SMALL = 150
 # Where Trafilatura misses most.
-_STRUCTURE = ("pre", "table")
+_STRUCTURE = ("pre", "table", "h1")
+_HEADINGS = ("h2", "h3", "h4", "h5", "h6")
 # Of fewer words nothing is told.
 _LEAST = 20
 
@@ -55,7 +62,13 @@ def main_content(root: HtmlElement, words: list[str]) -> HtmlElement:
     container = root
     while (smaller := _holding(container, wanted)) is not None:
         container = smaller
-    _drop_foreign(container, set(words), set(pairwise(words)))
+    for element in list(_link_lists(container)):
+        here = Counter(_WORD.findall(element.text_content().lower()))
+        if (here & wanted).total() < _MENU * wanted.total():
+            drop(element)
+    known, pairs = set(words), set(pairwise(words))
+    if len(_WORD.findall(container.text_content())) > _SMALL:
+        _drop_foreign(container, known, pairs)
     return container
 
 
@@ -84,10 +97,20 @@ def _holding(container: HtmlElement, wanted: Counter[str]) -> HtmlElement | None
     return None
 
 
+def _link_lists(container: HtmlElement) -> Iterator[HtmlElement]:
+    """Menus that no element name gives away: at least five links and hardly a word beside them."""
+    for element in container.iter(*_BLOCKS):
+        if element is container or len(links := element.findall(".//a")) < 5:
+            continue
+        linked = sum(len(link.text_content().strip()) for link in links)
+        if linked > 0.8 * max(1, len(element.text_content().strip())):
+            yield element
+
+
 def _drop_foreign(element: HtmlElement, known: set[str], pairs: set[tuple[str, str]]) -> None:
     """Top down: a block that is foreign as a whole goes, one that is mixed is looked into."""
     for child in list(element.iterchildren(etree.Element)):
-        if child.tag in _STRUCTURE:
+        if child.tag in _STRUCTURE or _leads(child, known, pairs):
             continue
         share = _shared(_WORD.findall(child.text_content().lower()), known, pairs)
         if share >= _OWN:
@@ -97,6 +120,15 @@ def _drop_foreign(element: HtmlElement, known: set[str], pairs: set[tuple[str, s
             _drop_foreign(child, known, pairs)
         else:
             drop(child)
+
+
+def _leads(element: HtmlElement, known: set[str], pairs: set[tuple[str, str]]) -> bool:
+    """Whether it heads a block that is content."""
+    following = element.getnext() if element.tag in _HEADINGS else None
+    if following is None:
+        return False
+    words = _WORD.findall(following.text_content().lower())
+    return _shared(words, known, pairs) > _FOREIGN
 
 
 def _shared(words: list[str], known: set[str], pairs: set[tuple[str, str]]) -> float:

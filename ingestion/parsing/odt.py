@@ -21,8 +21,9 @@ def parse_odt(data: bytes, limits: ContentLimits) -> Built:
     """Raises ``UnreadableSource``: damaged, locked, a bomb, or with a DTD."""
     archive = SafeArchive(data, limits)
     manifest = "META-INF/manifest.xml"
-    if manifest in archive and any(below(archive.tree(manifest), "encryption-data")):
-        raise UnreadableSource(LOCKED)
+    if manifest in archive:
+        for _ in below(archive.tree(manifest), "encryption-data"):
+            raise UnreadableSource(LOCKED)
     reader = _Reader(limits)
     for body in below(archive.tree("content.xml"), "text"):
         if local_name(body.getparent()) == "body":

@@ -212,7 +212,8 @@ def _placed(
 ) -> Iterator[tuple[_Bookmark, tuple[int, int]]]:
     """Bookmarks with the line that each one names, in reading order; without it the page's start.
 
-    Lines that only look like headings (not ``sure``) are left out where they are not found. A second bookmark of the same words takes the next place where they stand.
+    Lines that only look like headings (not ``sure``) are left out where they are not found. A
+    second bookmark of the same words takes the next place where they stand.
     """
     after = 0
     for bookmark in bookmarks:
