@@ -26,6 +26,7 @@ _OPTIONS = ConversionOptions(
 def parse_html(markup: str, url: str | None = None) -> Built:
     """Main content as Markdown-like text. Raises ``UnreadableSource`` where there is none."""
     tree = _tree(markup)
+    fill_spans(tree)
     title = _title(tree)
     words = content_words(tree)
     _drop_silent(tree)
@@ -42,6 +43,7 @@ def parse_html(markup: str, url: str | None = None) -> Built:
 def whole_page(markup: str) -> Built:
     """All that the page shows: for a chapter or a mail, which have no navigation around them."""
     tree = _tree(markup)
+    fill_spans(tree)
     title = _title(tree)
     _drop_silent(tree)
     body = tree.find("body")
@@ -50,7 +52,6 @@ def whole_page(markup: str) -> Built:
 
 def _converted(container: HtmlElement, url: str | None) -> str:
     _clean_links(container, url)
-    fill_spans(container)
     markup = tostring(container, encoding="unicode", with_tail=False)
     return convert(markup, _OPTIONS).content or ""
 

@@ -18,6 +18,9 @@ def fill_spans(root: HtmlElement) -> None:
     for table in list(root.iter("table")):
         if table.xpath(".//*[@rowspan or @colspan]") and not table.xpath(".//table"):
             _fill(table)
+    for cell in root.iter("td", "th"):  # Trafilatura fills them too, without a limit
+        cell.attrib.pop("rowspan", None)
+        cell.attrib.pop("colspan", None)
 
 
 def _fill(table: HtmlElement) -> None:

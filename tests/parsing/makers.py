@@ -180,11 +180,12 @@ def make_odt(body: str, manifest: str = "") -> bytes:
         f"<office:document-content {names}><office:body><office:text>{body}</office:text>"
         "</office:body></office:document-content>"
     )
+    listed = f"<manifest:manifest {names}>{manifest}</manifest:manifest>"
     return make_zip(
         {
             "mimetype": b"application/vnd.oasis.opendocument.text",
             "content.xml": content.encode(),
-            "META-INF/manifest.xml": f"<manifest:manifest {names}>{manifest}</manifest:manifest>".encode(),
+            "META-INF/manifest.xml": listed.encode(),
         }
     )
 

@@ -261,7 +261,7 @@ def mail(**headers: str) -> EmailMessage:
     for name, value in {
         "Subject": "Grüße",
         "From": "a@x.test",
-        "Date": "Mon, 1 Jan",
+        "Date": "Mon, 01 Jan 2024 10:00:00 +0000",
         **headers,
     }.items():
         message[name] = value
@@ -283,7 +283,9 @@ def test_a_mail_with_its_attachments() -> None:
     assert headings(built) == [
         (1, "Grüße"), (2, "handbook.docx"), (3, "Handbook"), (4, "Leave"), (2, "Inner"),
     ]  # fmt: skip
-    assert built.text.startswith("Subject: Grüße\nFrom: a@x.test\nTo: b@x.test\nDate: Mon, 1 Jan")
+    assert built.text.startswith(
+        "Subject: Grüße\nFrom: a@x.test\nTo: b@x.test\nDate: Mon, 01 Jan 2024"
+    )
     for kept in ("Hello **much** longer", "Grade | Days", "cat.png (image/png). This is an image",
                  "Forwarded words."):  # fmt: skip
         assert kept in built.text
