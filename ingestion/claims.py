@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
 from ingestion.clock import database_now
@@ -83,9 +83,10 @@ def _claim_of(tenant_id: UUID, worker: str) -> IngestJob | None:
     if running >= settings.MINIRAG_JOBS_PER_TENANT:
         return None
     now = database_now()
-    deletes_first = Case(When(kind=JobKind.DELETE, then=Value(0)), default=Value(1))
-    due = due_jobs(now).filter(tenant_id=tenant_id).order_by(deletes_first, "created_at", "id")
-    job = due.select_for_update(skip_locked=True, of=("self",)).first()
+    due = due_jobs(now).filter(tenant_id=tenant_id).order_by("created_at", "id")
+    free = due.select_for_update(skip_locked=True, of=("self",))
+    # Deletions first. Two questions, each in the order of an index: a queue may be long.
+    job = free.filter(kind=JobKind.DELETE).first() or free.exclude(kind=JobKind.DELETE).first()
     if job is None:
         return None
     IngestJob.objects.filter(pk=job.pk).update(

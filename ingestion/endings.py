@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
+
+from django.conf import settings
+from django.db.models import QuerySet
 
 from ingestion.clock import database_now
 from ingestion.models import ACTIVE_STATES, IngestJob, JobKind, JobState
@@ -13,6 +17,15 @@ SUPERSEDED: ErrorField = {
     "code": ErrorCode.CONFLICT,
     "message": "A later request for the same source took this one's place.",
 }
+
+
+def kept_for_retry() -> QuerySet[IngestJob]:
+    """Jobs that broke off so lately that a retry may want what they had embedded."""
+    since = database_now() - timedelta(seconds=settings.MINIRAG_JOB_KEEP_SECONDS)
+    rows: QuerySet[IngestJob] = IngestJob.objects.filter(
+        state__in=(JobState.FAILED, JobState.CANCELLED), finished_at__gt=since
+    )
+    return rows.exclude(kind=JobKind.DELETE)
 
 
 def superseded(job: IngestJob) -> bool:

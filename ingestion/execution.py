@@ -17,14 +17,21 @@ from ingestion.pipeline.ingest import ingest_source
 from ingestion.pipeline.outcomes import Outcome
 from ingestion.pipeline.reindex import reindex_source
 from ingestion.pipeline.removal import delete_source, tidy
+from ingestion.pipeline.tenant_removal import delete_tenant
 from minirag.errors import ErrorCode, MiniRAGError
 
 log = logging.getLogger(__name__)
 
+
+def _delete(run: JobRun) -> Outcome:
+    """A job of a deletion names a document, a source, or nothing less than the tenant."""
+    return delete_tenant(run) if run.job.source_id is None else delete_source(run)
+
+
 RUNNERS: Mapping[str, Callable[[JobRun], Outcome]] = {
     JobKind.INGEST: ingest_source,
     JobKind.REINDEX: reindex_source,
-    JobKind.DELETE: delete_source,
+    JobKind.DELETE: _delete,
 }
 # A deletion was promised for shortly after the store is back.
 _DELETE_BACKOFF = 20.0
@@ -80,8 +87,11 @@ def _give_back_or_fail(run: JobRun, error: MiniRAGError) -> None:
 
 
 def _tidy(run: JobRun) -> None:
-    """Take the points back that this run wrote in vain. The housekeeping does what fails here."""
-    if run.job.kind == JobKind.DELETE:
+    """Take the points back that this run wrote in vain. The housekeeping does what fails here.
+
+    Where a retry may come they are kept for it: then they are the housekeeping's, later.
+    """
+    if run.job.kind == JobKind.DELETE or settings.MINIRAG_JOB_KEEP_SECONDS > 0:
         return
     run.close(_TIDY_SECONDS)
     try:

@@ -11,6 +11,7 @@ from django.db import connections, transaction
 from django.db.models import Exists, OuterRef
 
 from ingestion.clock import database_now
+from ingestion.endings import kept_for_retry
 from ingestion.models import ACTIVE_STATES, IngestJob, JobState, TenantTurn
 from ingestion.pipeline.index import Shelf, known_shelf
 from ingestion.pipeline.removal import erase_rows
@@ -48,7 +49,8 @@ def _step(name: str, step: Callable[[], int]) -> int:
 def sweep_leftovers() -> int:
     """Points of jobs that ended before they could take them back. Returns the documents."""
     active = IngestJob.objects.filter(source_id=OuterRef("source_id"), state__in=ACTIVE_STATES)
-    marked = Document.objects.filter(~Exists(active), stale_points=True).order_by()
+    kept = kept_for_retry().filter(source_id=OuterRef("source_id"))
+    marked = Document.objects.filter(~Exists(active), ~Exists(kept), stale_points=True).order_by()
     pairs = marked.values_list("tenant_id", "source_id").distinct()[:_MOST_SOURCES]
     found = 0
     for tenant_id, source_id in list(pairs):

@@ -71,6 +71,7 @@ class IngestJob(TenantOwned):
         indexes = [
             models.Index(fields=["state", "not_before", "created_at"]),
             models.Index(fields=["tenant", "state", "created_at"]),
+            models.Index(fields=["tenant", "kind", "state", "created_at"]),
         ]
         constraints = [
             # One live piece of work of a kind for a source: a second request joins the first.

@@ -16,6 +16,8 @@ from sources.models import Document, Source
 from sources.services import retire_document, retire_source
 from tenants import audit
 from tenants.context import AuthContext
+from tenants.models import Tenant
+from tenants.services.tenancy import retire_tenant
 
 
 def schedule_ingest(auth: AuthContext, source: Source) -> IngestJob:
@@ -67,6 +69,25 @@ def schedule_document_delete(auth: AuthContext, document: Document) -> IngestJob
         found: IngestJob = waiting
         return found
     return _queue(auth, JobKind.DELETE, source_id=document.source_id, document_id=document.pk)
+
+
+@transaction.atomic
+def schedule_tenant_delete(auth: AuthContext, tenant: Tenant) -> IngestJob:
+    """Make ``tenant`` a tombstone and queue the deletion of all that it holds, for good.
+
+    From the commit on its every credential is refused. Usage and audit events are kept.
+    """
+    Tenant.objects.select_for_update().get(pk=tenant.pk)
+    retire_tenant(auth, tenant)
+    active = IngestJob.objects.filter(state__in=ACTIVE_STATES)
+    deletion = active.filter(kind=JobKind.DELETE, source_id__isnull=True).first()
+    for job in active.exclude(pk=deletion.pk if deletion is not None else None):
+        _stop(job)
+    if deletion is not None:
+        _announce(auth.tenant_id)
+        found: IngestJob = deletion
+        return found
+    return _queue(auth, JobKind.DELETE, source_id=None)
 
 
 @transaction.atomic
@@ -132,7 +153,7 @@ def _stop(job: IngestJob) -> None:
 
 
 def _queue(
-    auth: AuthContext, kind: JobKind, *, source_id: UUID, document_id: UUID | None = None
+    auth: AuthContext, kind: JobKind, *, source_id: UUID | None, document_id: UUID | None = None
 ) -> IngestJob:
     """The queued job of this kind: the one that waits already, or a new one."""
     job = _queued(kind, source_id, document_id)
@@ -143,7 +164,7 @@ def _queue(
 
 
 def _insert(
-    auth: AuthContext, kind: JobKind, source_id: UUID, document_id: UUID | None
+    auth: AuthContext, kind: JobKind, source_id: UUID | None, document_id: UUID | None
 ) -> IngestJob:
     try:
         with transaction.atomic():

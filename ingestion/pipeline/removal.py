@@ -49,7 +49,7 @@ def remove_leftovers(run: JobRun, shelf: Shelf, source_id: UUID) -> None:
         batch = ids[at : at + _BATCH]
         sweep_points(run, shelf, batch, stored_points(run, shelf, batch))
         gone = Document.objects.filter(pk__in=batch, deleted_at__isnull=False)
-        _delete_rows(run, list(gone.values_list("pk", flat=True)))
+        delete_rows(run, list(gone.values_list("pk", flat=True)))
 
 
 def tidy(run: JobRun) -> None:
@@ -64,10 +64,10 @@ def delete_source(run: JobRun) -> Outcome:
     job = run.job
     progress = Progress(run)
     progress.at(Stage.SWEEP)
-    _delete_points(run, _selector(job))
+    delete_points_of(run, _selector(job))
     doomed = Document.objects.filter(**_rows(job)).order_by("pk")
     while ids := list(doomed.values_list("pk", flat=True)[:_BATCH]):
-        _delete_rows(run, ids)
+        delete_rows(run, ids)
     if job.document_id is None:
         with transaction.atomic():
             run.fence()
@@ -88,7 +88,11 @@ def _rows(job: IngestJob) -> dict[str, object]:
     return {"source_id": job.source_id, "source__deleted_at__isnull": False}
 
 
-def _delete_points(run: JobRun, selector: PointSelector) -> None:
+def delete_points_of(run: JobRun, selector: PointSelector) -> None:
+    """The tenant's points that ``selector`` names, gone and counted.
+
+    Raises ``RetrievalUnavailable`` where the store does not answer, or still holds some.
+    """
     space = known_space(run.job.tenant_id)
     if space is None:
         return  # nothing was ever indexed for this tenant
@@ -98,7 +102,8 @@ def _delete_points(run: JobRun, selector: PointSelector) -> None:
         raise RetrievalUnavailable("The index did not delete all of the vectors.")
 
 
-def _delete_rows(run: JobRun, document_ids: Collection[UUID]) -> None:
+def delete_rows(run: JobRun, document_ids: Collection[UUID]) -> None:
+    """As ``erase_rows``, with the job in hand."""
     if not document_ids:
         return
     with transaction.atomic():

@@ -16,6 +16,8 @@ from tenants.scope import platform_scope
 
 # A due job that nobody took within so many seconds is worth a word about the workers.
 _PATIENCE = 10.0
+# Queued jobs that are looked at; what is behind them is far behind.
+_FARTHEST = 1000
 
 
 class QueueView:
@@ -27,12 +29,13 @@ class QueueView:
         self.running = {job.pk: job for job in jobs.filter(state=JobState.RUNNING)}
         self.busy = {job.source_id for job in self.running.values() if job.source_id}
         queued = jobs.filter(state=JobState.QUEUED).order_by("created_at", "id")
-        rows = queued.values_list("pk", "kind", "source_id", "not_before").iterator()
+        rows = queued.values_list("pk", "kind", "source_id", "not_before")[: _FARTHEST + 1]
         due = [
             (kind != JobKind.DELETE, pk)
             for pk, kind, source_id, later in rows
             if source_id not in self.busy and (later is None or later <= self.now)
         ]
+        self.is_long = len(rows) > _FARTHEST
         # As the worker takes them: deletions first, then the oldest.
         self.place = {pk: at for at, (_, pk) in enumerate(sorted(due, key=lambda one: one[0]))}
         turn = TenantTurn.objects.filter(pk=tenant_id).aggregate(at=Max("served_at"))
@@ -92,6 +95,10 @@ class QueueView:
             return f"No worker has taken work for {round(idle)} s."
         return self._of_turns(job)
 
+    def _ahead(self, job: IngestJob) -> int:
+        """Jobs that are taken before it; of those far behind, at least so many."""
+        return self.place.get(job.pk, len(self.place) if self.is_long else 0)
+
     def _idle(self, job: IngestJob) -> float | None:
         """Seconds for which nobody has worked, where that is long."""
         if self.elsewhere:
@@ -101,13 +108,16 @@ class QueueView:
         return seconds if seconds > _PATIENCE else None
 
     def _of_turns(self, job: IngestJob) -> str:
-        ahead = self.place.get(job.pk, 0)
-        jobs = "1 job of this tenant is" if ahead == 1 else f"{ahead} jobs of this tenant are"
+        ahead = self._ahead(job)
+        many = f"more than {ahead}" if job.pk not in self.place and ahead else str(ahead)
+        jobs = "1 job of this tenant is" if ahead == 1 else f"{many} jobs of this tenant are"
         if len(self.running) >= settings.MINIRAG_JOBS_PER_TENANT:
-            cap = f"This tenant's {len(self.running)} running jobs are as many as it may have"
+            cap = (
+                f"This tenant runs {len(self.running)} of its jobs now, as many as it may at a time"
+            )
             return f"{cap}; {jobs} ahead." if ahead else f"{cap}."
         if ahead:
-            return f"{jobs} ahead."
+            return f"{jobs[0].upper()}{jobs[1:]} ahead."
         waited = (self.now - max(job.created_at, self.served or job.created_at)).total_seconds()
         if waited > _PATIENCE and not self.running:
             return "The workers are busy with other tenants; this one's turn comes next."
@@ -138,6 +148,8 @@ class QueueView:
         stuck = self.suspended or self._idle(job) is not None
         if own is None or job.kind == JobKind.DELETE or stuck:
             return None
+        if self.is_long and job.pk not in self.place:
+            return None
         if job.not_before is not None and job.not_before > self.now:
             return own + (job.not_before - self.now).total_seconds()
         return own + self._until_begun(job, own)
@@ -151,8 +163,8 @@ class QueueView:
                 self._rest(one) for one in self.running.values() if one.source_id == job.source_id
             ]
             return sum(each if rest is None else rest for rest in same)
-        if len(rests) < settings.MINIRAG_JOBS_PER_TENANT and not self.place.get(job.pk):
+        if len(rests) < settings.MINIRAG_JOBS_PER_TENANT and not self._ahead(job):
             return 0.0
         work = sum(each if rest is None else rest for rest in rests)
-        work += each * self.place.get(job.pk, 0)
+        work += each * self._ahead(job)
         return work / max(1, int(settings.MINIRAG_JOBS_PER_TENANT))

@@ -24,6 +24,8 @@ MINIRAG_JOB_POISONS = env.int("MINIRAG_JOB_POISONS", default=10)
 MINIRAG_JOB_ATTEMPTS = env.int("MINIRAG_JOB_ATTEMPTS", default=8)
 # Longest wait between two attempts, in seconds; a provider's Retry-After is honoured up to it.
 MINIRAG_JOB_BACKOFF_SECONDS = env.float("MINIRAG_JOB_BACKOFF_SECONDS", default=300.0)
+# Seconds for which the vectors of a job that failed or was cancelled are kept for a retry.
+MINIRAG_JOB_KEEP_SECONDS = env.float("MINIRAG_JOB_KEEP_SECONDS", default=3600.0)
 # Seconds after which a job makes room when other tenants wait.
 MINIRAG_JOB_SLICE_SECONDS = env.float("MINIRAG_JOB_SLICE_SECONDS", default=5.0)
 # Seconds between two looks of the sweeper for expired leases and jobs that have become due.

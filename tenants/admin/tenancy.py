@@ -6,11 +6,16 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
 
+from ingestion.services import schedule_tenant_delete
 from minirag.providers import allowed_credential_keys
 from minirag.types import Credentials
 from sources.selectors import tenant_has_chunks
@@ -53,9 +58,11 @@ class TenantForm(DomainForm):
 class TenantAdmin(DomainAdmin, ShownOnce):
     form = TenantForm
     change_scope = TokenScope.ADMIN
-    list_display = ("name", "slug", "embedding_model", "suspended_at", "created_at")
+    list_display = (
+        "name", "slug", "embedding_model", "suspended_at", "deleted_at", "created_at",
+    )  # fmt: skip
     search_fields = ("name", "slug")
-    readonly_fields = ("slug", "suspended_at")
+    readonly_fields = ("slug", "suspended_at", "deleted_at")
     actions = ("suspend", "resume")
 
     def tenant_of(self, row: Any) -> Any:
@@ -68,11 +75,43 @@ class TenantAdmin(DomainAdmin, ShownOnce):
         """For suspending and resuming."""
         return not self.in_console and self._may(request, TokenScope.ADMIN)
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_platform_permission(request)
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        """A tenant is deleted by itself, with its slug typed, and never from a list."""
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Asks for the tenant's slug; the deletion itself is a job."""
+        tenant = self.get_object(request, unquote(str(kwargs.get("object_id") or args[0])))
+        if not self.has_delete_permission(request, tenant):
+            raise PermissionDenied
+        if tenant is None:
+            raise Http404
+        wrong = request.method == "POST" and request.POST.get("slug", "").strip() != tenant.slug
+        if request.method == "POST" and not wrong:
+            with self.acting(request, tenant.pk) as auth:
+                schedule_tenant_delete(auth, tenant)
+            self.message_user(request, f"{tenant.name} is being deleted.", messages.SUCCESS)
+            return HttpResponseRedirect(reverse(f"{self._route()}_changelist"))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Delete for good",
+            "subtitle": tenant.name,
+            "opts": self.opts,
+            "tenant": tenant,
+            "wrong": wrong,
+        }
+        return TemplateResponse(request, "admin/delete_tenant.html", context)
+
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
             return ["name", "owner_email"]
         fields = ["name", "slug", "embedding_model", "api_key", "api_base"]
-        limits = ["max_documents", "max_bytes", "monthly_cost_usd", "suspended_at"]
+        limits = ["max_documents", "max_bytes", "monthly_cost_usd", "suspended_at", "deleted_at"]
         return fields if self.in_console else [*fields, *limits]
 
     def _apply(self, request: HttpRequest, row: Any, form: DomainForm) -> models.Model:

@@ -199,7 +199,38 @@ def suspend_tenant(auth: AuthContext, tenant: Tenant) -> None:
 
 @transaction.atomic
 def resume_tenant(auth: AuthContext, tenant: Tenant) -> None:
-    """The tenant's credentials work again, except what was revoked."""
+    """The tenant's credentials work again, except what was revoked.
+
+    Raises ``Conflict`` for a deleted one.
+    """
+    if Tenant.objects.filter(pk=tenant.pk, deleted_at__isnull=False).exists():
+        raise Conflict("The tenant is deleted.")
     Tenant.objects.filter(pk=tenant.pk).update(suspended_at=None)
     tenant.refresh_from_db(fields=["suspended_at"])
     audit.record(auth, "tenant.resume", tenant)
+
+
+@transaction.atomic
+def retire_tenant(auth: AuthContext, tenant: Tenant) -> None:
+    """Turn a tenant into a tombstone: every credential is refused from the next request on.
+
+    What it holds is removed by the job that the caller schedules in the same transaction.
+    """
+    now = timezone.now()
+    Tenant.objects.filter(pk=tenant.pk, suspended_at__isnull=True).update(suspended_at=now)
+    retired = Tenant.objects.filter(pk=tenant.pk, deleted_at__isnull=True).update(deleted_at=now)
+    tenant.refresh_from_db(fields=["suspended_at", "deleted_at"])
+    if retired:
+        detail = {"name": tenant.name, "slug": tenant.slug}
+        audit.record(auth, "tenant.delete", tenant, detail=detail)
+
+
+def blank_tombstone(tenant_id: UUID) -> None:
+    """The last step of a deletion: name, slug and credentials go; the slug is free again.
+
+    The row stays, because usage events are kept and belong to it.
+    """
+    tenant = Tenant.objects.get(pk=tenant_id, deleted_at__isnull=False)
+    tenant.name, tenant.slug = "(deleted)", f"deleted-{tenant.pk.hex}"
+    tenant.embedding_credentials = Credentials()
+    tenant.save(update_fields=["name", "slug", "embedding_credentials", "updated_at"])

@@ -6,9 +6,9 @@ import os
 import signal
 from typing import Any
 
-from ingestion.parsing import child, zygote
+from ingestion.parsing import child, parsers, zygote
 
-_parse = child.parse_bytes
+_parse = parsers.parse_bytes
 
 
 def _segfault() -> None:
@@ -42,5 +42,5 @@ def parse_bytes(data: bytes, hints: Any, limits: Any) -> Any:
 
 
 if __name__ == "__main__":
-    child.parse_bytes = parse_bytes
+    vars(child)["parse_bytes"] = parse_bytes
     zygote.main()

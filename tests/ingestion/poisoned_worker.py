@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import django
@@ -24,6 +25,7 @@ from ingestion.models import IngestJob  # noqa: E402
 from ingestion.services import schedule_ingest  # noqa: E402
 from minirag import wiring  # noqa: E402
 from minirag.providers.fakes import FakeEmbedder  # noqa: E402
+from minirag.types import RawDocument  # noqa: E402
 from sources.models import Document, Source, SourceType  # noqa: E402
 from sources.services import add_upload  # noqa: E402
 from tenants.context import system_context  # noqa: E402
@@ -48,12 +50,11 @@ class DyingEmbedder(FakeEmbedder):
 _load = FileLoader.load
 
 
-class DyingLoader(FileLoader):
-    def load(self) -> Any:
-        for raw in _load(self):
-            if POISON.encode() in raw.content:
-                die()
-            yield raw
+def load_and_die(self: FileLoader) -> Iterator[RawDocument]:
+    for raw in _load(self):
+        if POISON.encode() in raw.content:
+            die()
+        yield raw
 
 
 def prepare() -> None:
@@ -73,7 +74,7 @@ def work(where: str) -> None:
     if where == "at-embed":
         wiring.embedder = lambda model, credentials: DyingEmbedder()
     else:
-        FileLoader.load = DyingLoader.load  # type: ignore[method-assign]
+        FileLoader.load = load_and_die  # type: ignore[method-assign]
     with platform_scope("tests"):
         requeue_expired(everything=True)
     while tasks.work_once():

@@ -21,7 +21,6 @@ from tests.doubles.openai_server import OpenAIDouble
 from tests.ingestion.conftest import Embedder, Plant, beside, run_due
 from tests.provider_fixtures import KEY, credentials
 
-
 pytest_plugins = ["tests.provider_fixtures"]
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from bots.models import BotProfile, BotSource
 from chat.models import Chat, Citation, Message, MessageRole, MessageStatus
-from ingestion.models import IngestJob, JobState
+from ingestion.models import CredentialPause, IngestJob, JobState
 from minirag.types import Credentials
 from sources.models import Chunk, Document, DocumentStatus, Source, SourceStatus
 from tenants.models import ApiToken, AuditEvent, Membership, Role, Tenant, User
@@ -46,6 +46,12 @@ def build_side(slug: str) -> Side:
         tenant = Tenant.objects.create(
             name=slug.title(), slug=slug, embedding_model="fake/embedder", index_dimensions=64
         )
+    return furnish(tenant)
+
+
+def furnish(tenant: Tenant) -> Side:
+    """A live and a deleted row of every kind in ``tenant``."""
+    slug = tenant.slug
     canary = f"CANARY-{slug}-" + hashlib.sha256(slug.encode()).hexdigest()[:12]
     side = Side(tenant, person(tenant, Role.OWNER), canary)
     with side.scope():
@@ -62,6 +68,7 @@ def build_side(slug: str) -> Side:
             bot_profile_id=side.live["bot_profile_id"],
         )  # fmt: skip
         MonthlySpend.objects.create(month=timezone.now().date().replace(day=1), spent_nano=5)
+        CredentialPause.objects.create(digest="d", until=timezone.now(), asked_seconds=1.0)
     return side
 
 
