@@ -96,6 +96,7 @@ def _begun(work: _Work) -> Iterator[list[Reading]]:
     """What has to be parsed, read group by group; what is unchanged or unreadable is counted."""
     since = work.run.job.started_at
     groups = list_items(work.source, work.index.signature, work.listing, since)
+    waited_for = False
     # Listing may fetch: beside this thread, which stays free to stop.
     while (items := work.run.call(partial(next, groups, None))) is not None:
         work.progress.at(Stage.LOAD)
@@ -110,9 +111,11 @@ def _begun(work: _Work) -> Iterator[list[Reading]]:
             changed = [reading for reading in changed if reading.error is None]
             work.progress.at(Stage.CHUNK)
             yield changed
-        if _waited_for(work):
+        # One group more, since it may have been the last one already.
+        if waited_for:
             work.turn_over = True
             return
+        waited_for = _waited_for(work)
 
 
 def _take(work: _Work, reading: Reading, rows: Mapping[UUID, Rows]) -> None:
