@@ -60,6 +60,8 @@ class Source(TenantOwned):
     metadata = models.JSONField(default=dict, blank=True)
     refresh = models.CharField(max_length=6, choices=Refresh.choices, default=Refresh.OFF)
     next_refresh_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    # The last ingest job that nobody asked for: it is more careful about what it removes.
+    refresh_job_id = models.UUIDField(null=True, blank=True, editable=False)
     status = models.CharField(
         max_length=12, choices=SourceStatus.choices, default=SourceStatus.PENDING
     )
@@ -96,6 +98,7 @@ class Document(TenantOwned):
     etag = models.CharField(max_length=500, blank=True)
     last_modified = models.CharField(max_length=100, blank=True)
     links = models.JSONField(default=list, blank=True, editable=False)
+    checked_at = models.DateTimeField(null=True, blank=True, editable=False)
     # The archive that an entry came in. The archive's own row holds the upload and no chunks.
     container = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.CASCADE, related_name="entries"

@@ -8,14 +8,14 @@ from typing import Any
 
 from django.core.files.base import File
 from django.db import transaction
-from django.db.models import Sum
 from django.utils import timezone
 
-from minirag.errors import Conflict, Invalid, QuotaExceeded
+from minirag.errors import Conflict, Invalid
 from minirag.formats import mime_type_of
 from sources import uploads
 from sources.models import Chunk, Document, DocumentStatus, Refresh, Source, SourceType
 from sources.options import apply_options, clean_options
+from sources.quota import bytes_of, check_room, live_of_tenant
 from sources.refreshing import clean_refresh, next_refresh
 from sources.selectors import stored_files
 from sources.validation import clean_content, clean_metadata, clean_name, clean_url
@@ -208,18 +208,11 @@ def _check_quota(auth: AuthContext, source: Source, sizes: Mapping[str, int]) ->
     tenant = Tenant.objects.get(pk=auth.tenant_id)
     if tenant.max_documents is None and tenant.max_bytes is None:
         return
-    live = Document.objects.filter(deleted_at__isnull=True, source__deleted_at__isnull=True)
+    live = live_of_tenant()
     replaced = live.filter(source=source, key__in=sizes)
     documents = live.count() + len(sizes) - replaced.count()
-    if tenant.max_documents is not None and documents > tenant.max_documents:
-        raise QuotaExceeded(f"The tenant may hold {tenant.max_documents} documents at most.")
-    total = _bytes(live) - _bytes(replaced) + sum(sizes.values())
-    if tenant.max_bytes is not None and total > tenant.max_bytes:
-        raise QuotaExceeded(f"The tenant may hold {tenant.max_bytes} bytes at most.")
-
-
-def _bytes(documents: Any) -> int:
-    return int(documents.aggregate(n=Sum("size_bytes"))["n"] or 0)
+    total = bytes_of(live) - bytes_of(replaced) + sum(sizes.values())
+    check_room(tenant, documents, total)
 
 
 def forget_files(documents: Sequence[Document]) -> None:

@@ -91,7 +91,9 @@ class CrawlLoader:
         links = () if found.nofollow or "nofollow" in page.robots_tag else self._ours(found.links)
         self._follow(links, depth)
         if not found.noindex and "noindex" not in page.robots_tag:
-            yield from self._taken_once(replace(self._keyed(page, raw, found.canonical), links=links))
+            yield from self._taken_once(
+                replace(self._keyed(page, raw, found.canonical), links=links)
+            )
 
     def _taken_once(self, page: Page) -> Iterator[Page]:
         # The first page is read for its links, whether or not the patterns want its text.

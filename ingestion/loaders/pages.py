@@ -29,6 +29,8 @@ class Known:
     etag: str = ""
     last_modified: str = ""
     links: tuple[str, ...] = ()
+    # Looked at already by the run that goes on now: need not be asked for again.
+    fresh: bool = False
 
     @property
     def conditions(self) -> dict[str, str]:

@@ -127,5 +127,3 @@ def _raw(url: str, answer: Fetched) -> RawDocument:
     if answer.status != 200:
         raise UnreadableSource(f"The sitemap answered with status {answer.status}.")
     return RawDocument(url, answer.content, answer.mime_type, url=answer.url)
-
-

@@ -31,6 +31,8 @@ class Visitor:
 
     def page(self, url: str, key: str, known: Known | None, follow: Follow | None) -> Page:
         """Visit a page that ``allows`` let through, when its turn has come."""
+        if known is not None and known.fresh:
+            return Page(key, unchanged=True)
         self._wait(url)
         return read_page(url, key, known=known, password=self._password, follow=follow)
 

@@ -132,7 +132,9 @@ def _elements(data: bytes) -> Iterator[tuple[str, str]]:
             for inner in element:
                 if etree.QName(inner).localname == "loc":
                     yield "loc", inner.text or ""
-            root.clear()
+            element.clear()
+            while element.getprevious() is not None:  # what is behind us; this one is still in use
+                del root[0]
 
 
 def _inflated(data: bytes, most: int) -> bytes:

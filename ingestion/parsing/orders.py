@@ -8,8 +8,8 @@ from typing import Literal
 
 from ingestion.parsing.document import ContentLimits, Hints, ZipLimits
 
-# Parse documents; list the files of an archive; hand some of them over; say where a page leads; read
-# a sitemap.
+# Parse documents; list the files of an archive; hand some of them over; say where a page leads;
+# read a sitemap.
 Task = Literal["parse", "list", "extract", "links", "sitemap"]
 # An order is one packet.
 MOST_INDEXES = 2_000

@@ -52,6 +52,13 @@ class Facts:
     metadata: Mapping[str, JSONScalar] = field(default_factory=dict)
     # The stored file that was read; empty where there is none.
     stored_name: str = ""
+    text_hash: str = ""
+    # Of a page: what its server calls this version, and where it leads.
+    etag: str = ""
+    last_modified: str = ""
+    links: Sequence[str] = ()
+    # The archive it came in.
+    container_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

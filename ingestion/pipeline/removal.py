@@ -7,8 +7,7 @@ from functools import partial
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
-from django.utils import timezone
+from django.db.models import Q
 
 from ingestion.leases import JobRun
 from ingestion.models import IngestJob, JobState
@@ -24,21 +23,6 @@ from sources.services import forget_files
 
 # Documents whose rows go in one transaction.
 _BATCH = 50
-
-
-def prune(run: JobRun, source: Source, keys: Collection[str]) -> None:
-    """Turn documents that the source no longer holds into tombstones. Uploads stay."""
-    with transaction.atomic():
-        run.fence()
-        gone(source, keys).update(deleted_at=timezone.now(), stale_points=True)
-
-
-def gone(source: Source, keys: Collection[str]) -> QuerySet[Document]:
-    """Documents that a source which now holds ``keys`` holds no longer. Uploads stay."""
-    rows: QuerySet[Document] = Document.objects.filter(
-        source=source, deleted_at__isnull=True, upload="", pending_upload=""
-    )
-    return rows.exclude(key__in=keys)
 
 
 def remove_leftovers(run: JobRun, shelf: Shelf, source_id: UUID) -> None:
@@ -65,7 +49,7 @@ def delete_source(run: JobRun) -> Outcome:
     progress = Progress(run)
     progress.at(Stage.SWEEP)
     delete_points_of(run, _selector(job))
-    doomed = Document.objects.filter(**_rows(job)).order_by("pk")
+    doomed = Document.objects.filter(_rows(job)).order_by("pk")
     while ids := list(doomed.values_list("pk", flat=True)[:_BATCH]):
         delete_rows(run, ids)
     if job.document_id is None:
@@ -77,15 +61,17 @@ def delete_source(run: JobRun) -> Outcome:
 
 def _selector(job: IngestJob) -> PointSelector:
     if job.document_id is not None:
-        return PointSelector(document_ids=[job.document_id])
+        entries = Document.objects.filter(container_id=job.document_id)
+        return PointSelector(document_ids=[job.document_id, *entries.values_list("pk", flat=True)])
     assert job.source_id is not None
     return PointSelector(source_ids=[job.source_id])
 
 
-def _rows(job: IngestJob) -> dict[str, object]:
-    if job.document_id is not None:
-        return {"pk": job.document_id, "deleted_at__isnull": False}
-    return {"source_id": job.source_id, "source__deleted_at__isnull": False}
+def _rows(job: IngestJob) -> Q:
+    if job.document_id is not None:  # with the entries of an archive
+        ids = Q(pk=job.document_id) | Q(container_id=job.document_id)
+        return ids & Q(deleted_at__isnull=False)
+    return Q(source_id=job.source_id, source__deleted_at__isnull=False)
 
 
 def delete_points_of(run: JobRun, selector: PointSelector) -> None:

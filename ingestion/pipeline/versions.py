@@ -27,8 +27,12 @@ _REWRITTEN = (
 _SAME = ("generation", "status", "error", "index_model", "updated_at")
 _NEW = (
     *_SAME, "text", "text_length", "title", "url", "mime_type", "content_hash", "metadata",
-    "upload", "pending_upload",
+    "upload", "pending_upload", "text_hash", "etag", "last_modified", "links", "container",
+    "checked_at",
 )  # fmt: skip
+_LABELS = tuple(
+    name for name in _NEW if name not in ("generation", "index_model", "text", "text_length")
+)
 _Flip = tuple[Document, DocumentPlan]
 # Documents that change their version in one transaction: few, so that no lock is held for long.
 _FLIPS = 16
@@ -175,6 +179,11 @@ def apply_facts(document: Document, facts: Facts) -> None:
     document.mime_type = facts.mime_type[:200]
     document.content_hash = facts.content_hash
     document.metadata = dict(facts.metadata)
+    document.text_hash = facts.text_hash
+    document.etag, document.last_modified = facts.etag, facts.last_modified
+    document.links = list(facts.links)
+    document.container_id = facts.container_id
+    document.checked_at = database_now()
     if facts.stored_name and facts.stored_name == document.pending_upload:
         discard_on_commit([document.upload])
         document.upload, document.pending_upload = document.pending_upload, ""
@@ -203,17 +212,22 @@ def live_points(document_ids: Sequence[UUID]) -> set[UUID]:
     return set(live.values_list("qdrant_point_id", flat=True))
 
 
-def touch_document(run: JobRun, document_id: UUID, facts: Facts) -> None:
-    """The same text under another title, address or stored file: no version, no vectors."""
+def touch_documents(run: JobRun, labels: Sequence[tuple[Document, Facts]]) -> None:
+    """The same texts under other titles, addresses or stored files: no version, no vectors."""
     with transaction.atomic():
         run.fence()
-        document = Document.objects.select_for_update().defer("text").get(pk=document_id)
-        apply_facts(document, facts)
-        document.status, document.error = DocumentStatus.READY, None
-        document.updated_at = database_now()
-        document.save(
-            update_fields=[
-                "title", "url", "mime_type", "content_hash", "metadata", "upload",
-                "pending_upload", "status", "error", "updated_at",
-            ]
-        )  # fmt: skip
+        ids = [document.pk for document, _ in labels]
+        rows = Document.objects.select_for_update().order_by("pk").defer("text").in_bulk(ids)
+        touched = []
+        for document, facts in labels:
+            row = rows.get(document.pk)
+            if row is None or row.deleted_at is not None:
+                continue
+            if row.pending_upload not in ("", facts.stored_name):
+                continue  # a newer file came meanwhile: the next ingest reads it
+            apply_facts(row, facts)
+            row.status, row.error = DocumentStatus.READY, None
+            row.updated_at = database_now()
+            row.text = ""  # stands in no statement
+            touched.append(row)
+        _write_documents(touched, _LABELS)

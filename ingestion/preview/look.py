@@ -11,9 +11,12 @@ from django.conf import settings
 from django.db.models import Count
 
 from ingestion.pipeline.index import Index, peek_index
+from ingestion.pipeline.listing import Listing
+from ingestion.pipeline.listings import list_items
 from ingestion.pipeline.plans import Rows, Target, make_plan, standing_rows
-from ingestion.pipeline.reading import Item, Reading, cut, list_items, load, stands
-from ingestion.pipeline.removal import gone
+from ingestion.pipeline.reading import Item, Reading, cut, load
+from ingestion.pipeline.sync import missing, rows_without_upload
+from ingestion.pipeline.unchanged import is_unchanged
 from ingestion.preview.bounds import Bounded, TimeUp, slot
 from ingestion.preview.results import Change, Fate, Preview, Sample
 from ingestion.selectors import embedding_rate
@@ -25,7 +28,7 @@ from usage.pricing import price
 # Documents read together: few, so that something is known when time is up.
 _TOGETHER = 8
 # Their listing asks the database only; that of others asks a web site.
-_LISTED_HERE = (SourceType.TEXT, SourceType.FILE, SourceType.URL)
+_LISTED_HERE = (SourceType.TEXT, SourceType.FILE)
 # A document that is not there yet.
 _NOBODY = UUID(int=0)
 
@@ -59,7 +62,9 @@ class _Look:
     index: Index
     bounded: Bounded
     found: Preview = field(default_factory=Preview)
-    keys: set[str] = field(default_factory=set)
+    listing: Listing = field(default_factory=Listing)
+    # Rows that came back under another key.
+    moved: set[UUID] = field(default_factory=set)
     read: int = 0
 
     def go(self) -> None:
@@ -68,14 +73,24 @@ class _Look:
                 self._look_at(items)
         except TimeUp:
             self.found.complete = False
-        # As in an ingest: nothing is taken away while something cannot be read.
-        if self.found.complete and not self.found.counts[Fate.FAILED]:
-            rows = gone(self.source, self.keys).order_by("key").values_list("key", "title")
-            self.found.documents += [Change(key, title, Fate.REMOVED) for key, title in rows]
+        if self.found.complete:
+            self._say_removed()
+
+    def _say_removed(self) -> None:
+        """What an ingest would take away; whether it would wait for a second look is not said."""
+        counts = self.found.counts
+        bad = counts[Fate.FAILED]
+        rows = rows_without_upload(self.source)
+        lost = missing(self.source, rows, self.listing, good=sum(counts.values()) - bad, bad=bad)
+        self.found.documents += [
+            Change(row.key, row.title, Fate.REMOVED)
+            for row in sorted(lost, key=lambda row: row.key)
+            if row.pk not in self.moved
+        ]
 
     def _groups(self) -> Iterator[Sequence[Item]]:
         """Few items at a time, until one of the limits is reached."""
-        groups = list_items(self.source)
+        groups = list_items(self.source, self.index.signature, self.listing)
         step: Callable[[], list[Item] | None] = partial(next, groups, None)
         here = self.source.type in _LISTED_HERE
         while (items := step() if here else self.bounded.call(step)) is not None:
@@ -90,7 +105,7 @@ class _Look:
         size = self.read
         for at, item in enumerate(items):
             size += item.document.size_bytes if item.document is not None else 0
-            many = len(self.keys) + at >= settings.MINIRAG_PREVIEW_DOCUMENTS
+            many = len(self.listing.present) + at >= settings.MINIRAG_PREVIEW_DOCUMENTS
             if many or size > settings.MINIRAG_PREVIEW_BYTES:
                 self.found.complete = False
                 return items[:at]
@@ -101,14 +116,25 @@ class _Look:
             return
         readings = self.bounded.call(partial(load, self.source, items))
         self.read += sum(len(reading.raw.content) for reading in readings)
-        new = [r for r in readings if r.error is None and not stands(r, self.index.signature)]
+        self._take_over(readings)
+        new = [
+            r for r in readings if r.error is None and not is_unchanged(r, self.index.signature)
+        ]
         if new:
             self.bounded.call(partial(cut, self.index.size, new))
         rows = standing_rows([r.document.pk for r in new if r.document is not None])
         held = _chunk_counts(readings)
         for reading in readings:
-            self.keys.add(reading.item.key)
+            self.listing.present.add(reading.item.key)
             self.found.documents.append(self._change(reading, rows, held, reading in new))
+
+    def _take_over(self, readings: Sequence[Reading]) -> None:
+        """Documents that moved: the rows that an ingest would give them."""
+        for reading in readings:
+            if reading.document is None and reading.error is None:
+                reading.document = self.listing.taken_over(reading.facts.content_hash)
+                if reading.document is not None:
+                    self.moved.add(reading.document.pk)
 
     def _change(
         self, reading: Reading, rows: Mapping[UUID, Rows], held: Mapping[UUID, int], new: bool

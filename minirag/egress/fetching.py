@@ -48,9 +48,10 @@ def fetch(
     """GET ``url``; any status but a redirect is returned as it came.
 
     A redirect that ``follow`` says no to is not followed: its target is returned with
-    ``NOT_FOLLOWED`` as the status. ``max_bytes`` counts the inflated body; ``deadline`` (seconds) holds for the whole transfer,
-    redirects included. Raises ``Invalid`` (no URL), ``AddressRefused`` (at any hop), or
-    ``UnreadableSource`` (unreachable, too slow, too large, too many redirects).
+    ``NOT_FOLLOWED`` as the status. ``max_bytes`` counts the inflated body; ``deadline`` (seconds)
+    holds for the whole transfer, redirects included. Raises ``Invalid`` (no URL),
+    ``AddressRefused`` (at any hop), or ``UnreadableSource`` (unreachable, too slow, too large,
+    too many redirects).
     """
     here, sent = read_url(url), dict(headers or {})
     clock = Clock(deadline)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
-from django import forms
 from django.contrib import admin
-from django.core.files.uploadedfile import UploadedFile
 from django.db import models, transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
@@ -15,7 +13,9 @@ from django.utils.html import format_html
 from ingestion.pages import PreviewPage
 from ingestion.services import schedule_delete, schedule_document_delete, schedule_ingest
 from sources import services
-from sources.models import Chunk, Document, Source, SourceType
+from sources.admin.forms import OPTION_FIELDS, SourceForm, option_changes, option_field
+from sources.models import Chunk, Document, Refresh, Source, SourceType
+from sources.options import PASSWORD, keys_of
 from tenants.console import DomainAdmin, DomainForm, ScopedInline, register
 from tenants.context import AuthContext
 from tenants.models import TokenScope
@@ -26,45 +26,29 @@ def told(error: dict[str, str] | None) -> str:
     return format_html("<code>{}</code> {}", error["code"], error["message"]) if error else "—"
 
 
-class ManyFilesInput(forms.ClearableFileInput):
-    allow_multiple_selected = True
-
-
-class ManyFilesField(forms.FileField):
-    """Several files in one field; cleans to a list."""
-
-    widget = ManyFilesInput
-
-    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
-        given = data if isinstance(data, list | tuple) else [data] if data else []
-        return [cast(UploadedFile, super(ManyFilesField, self).clean(one)) for one in given]
-
-
-class SourceForm(DomainForm):
-    uploads = ManyFilesField(
-        required=False, help_text="For type file: one or several. The same name replaces."
-    )
-    ingest_now = forms.BooleanField(
-        required=False, initial=True, help_text="Start reading it as soon as this is saved."
-    )
-
-    class Meta:
-        model = Source
-        fields = ("name", "type", "content", "url", "metadata")
-        help_texts = {
-            "content": "For type text: the text itself.",
-            "url": "For type url: a public http or https address.",
-            "metadata": "A flat JSON object; it comes back with every hit.",
-        }
+# What stands on the form of a source beside its name, by type.
+_OWN = {
+    SourceType.TEXT: ["content"],
+    SourceType.FILE: ["uploads"],
+    SourceType.URL: ["url", "refresh"],
+    SourceType.SITEMAP: ["url", "refresh"],
+    SourceType.CRAWL: ["url", "refresh"],
+}
 
 
 class DocumentInline(ScopedInline):
     model = Document
-    fields = ("key", "title", "status", "text_length", "updated_at")
+    fields = ("key", "title", "status", "problem", "text_length", "updated_at")
     ordering = ("key",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Document]:
-        return super().get_queryset(request).filter(deleted_at__isnull=True)
+        rows = super().get_queryset(request).filter(deleted_at__isnull=True)
+        shown: QuerySet[Document] = rows.defer("text", "links")
+        return shown
+
+    @admin.display(description="error")
+    def problem(self, row: Document) -> str:
+        return told(row.error)
 
 
 @register(Source)
@@ -72,7 +56,7 @@ class SourceAdmin(PreviewPage):
     form = SourceForm
     add_scope = change_scope = delete_scope = TokenScope.WRITE
     list_display = ("name", "type", "status", "document_count", "problem", "last_ingested_at")
-    list_filter = ("type", "status", "created_at")
+    list_filter = ("type", "status", "refresh", "created_at")
     search_fields = ("name", "url")
     actions = ("ingest_now",)
     inlines = (DocumentInline,)
@@ -84,19 +68,29 @@ class SourceAdmin(PreviewPage):
         return counted
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ("type", "status", "problem", "last_ingested_at") if obj else ()
+        return ("type", "status", "problem", "last_ingested_at", "next_refresh_at") if obj else ()
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        shown = ["name", "type", "content", "url", "uploads", "metadata", "ingest_now"]
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Of a source that exists, only what its type has."""
         if obj is None:
-            return shown
-        idle = {
-            "text": {"url", "uploads"},
-            "url": {"content", "uploads"},
-            "file": {"content", "url"},
-        }
-        fields = [name for name in shown if name not in idle[obj.type]]
-        return [*fields, "status", "problem", "last_ingested_at"]
+            main = ["name", "type", "content", "url", "uploads", "refresh", "metadata"]
+            sets = [
+                (None, {"fields": [*main, "ingest_now"]}),
+                ("Options", {"fields": list(OPTION_FIELDS), "classes": ["collapse"]}),
+            ]
+        else:
+            sets = [(None, {"fields": ["name", "type", *_OWN[obj.type], "metadata", "ingest_now"]})]
+            if own := [option_field(name) for name in keys_of(obj.type)]:
+                if PASSWORD in keys_of(obj.type) and obj.__dict__["secrets"]:
+                    own.append("option_clear_password")
+                sets.append(("Options", {"fields": own}))
+            state = ["status", "problem", "last_ingested_at"]
+            if "refresh" in _OWN[obj.type]:
+                state.append("next_refresh_at")
+            sets.append(("State", {"fields": state}))
+        if not self.in_console and obj is None:
+            sets.insert(0, (None, {"fields": ["tenant"]}))
+        return sets
 
     @transaction.atomic
     def create(self, auth: AuthContext, form: DomainForm) -> models.Model:
@@ -108,14 +102,18 @@ class SourceAdmin(PreviewPage):
             content=data["content"],
             url=data["url"],
             metadata=data["metadata"] or {},
+            options=option_changes(form),
+            refresh=data["refresh"] or Refresh.OFF,
         )
         self._take(auth, source, data)
         return source
 
     @transaction.atomic
     def change(self, auth: AuthContext, row: Any, form: DomainForm) -> models.Model:
-        names = ("name", "content", "url", "metadata")
+        names = ("name", "content", "url", "metadata", "refresh")
         changes = {name: form.cleaned_data[name] for name in names if name in form.changed_data}
+        if options := option_changes(form):
+            changes["options"] = options
         source = services.update_source(auth, row, **changes)
         self._take(auth, source, form.cleaned_data)
         return source
@@ -151,7 +149,10 @@ class DocumentAdmin(DomainAdmin):
     list_filter = ("status", ("source", admin.RelatedOnlyFieldListFilter), "updated_at")
     list_select_related = ("source",)
     search_fields = ("key", "title")
-    fields = ("key", "title", "source", "url", "mime_type", "status", "problem", "text", "metadata")
+    fields = (
+        "key", "title", "source", "container", "url", "mime_type", "status", "problem", "text",
+        "metadata",
+    )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Document]:
         rows = super().get_queryset(request)
