@@ -14,7 +14,7 @@ from ingestion.leases import Cancelled, JobRun, JobStopped, LeaseLost, TurnOver
 from ingestion.models import IngestJob, JobKind, JobState
 from ingestion.pipeline.ingest import ingest_source
 from ingestion.pipeline.outcomes import Outcome
-from ingestion.pipeline.reindex import reindex_source
+from ingestion.pipeline.reindex import reindex
 from ingestion.pipeline.removal import delete_source, tidy
 from minirag.errors import ErrorCode, MiniRAGError
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 RUNNERS: Mapping[str, Callable[[JobRun], Outcome]] = {
     JobKind.INGEST: ingest_source,
-    JobKind.REINDEX: reindex_source,
+    JobKind.REINDEX: reindex,
     JobKind.DELETE: delete_source,
 }
 # A deletion was promised for shortly after the store is back.
@@ -45,8 +45,8 @@ def execute(job: IngestJob) -> None:
             run.end(JobState.CANCELLED)
         except LeaseLost:
             log.info("job %s is no longer this worker's", job.pk)
-        except TurnOver:
-            run.requeue(0, "Other tenants go first for a moment.", counts=False)
+        except TurnOver as turn:
+            run.requeue(turn.seconds, turn.why, counts=False)
         except MiniRAGError as error:
             _give_back_or_fail(run, error)
         except (DatabaseError, InterfaceError):

@@ -23,7 +23,7 @@ from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.db.models import QuerySet
 
 from ingestion.clock import database_now
-from ingestion.endings import SUPERSEDED, settle_source, superseded
+from ingestion.endings import SUPERSEDED, settle_build, settle_source, superseded
 from ingestion.models import IngestJob, JobState
 from minirag.errors import ErrorField
 from minirag.types import Stage
@@ -58,7 +58,13 @@ class TooLate(JobStopped):
 
 
 class TurnOver(JobStopped):
-    """Other tenants wait, or the process goes down: back to the queue, to go on later."""
+    """Others wait, or the process goes down: back to the queue, to go on later."""
+
+    def __init__(
+        self, why: str = "Other tenants go first for a moment.", seconds: float = 0
+    ) -> None:
+        super().__init__(why)
+        self.why, self.seconds = why, seconds
 
 
 class JobRun:
@@ -209,6 +215,7 @@ class JobRun:
         )
         if ended:
             settle_source(self.job.source_id, self.job.kind, state, error)
+            settle_build(self.job, state, error)
         return bool(ended)
 
     @transaction.atomic
@@ -234,6 +241,7 @@ class JobRun:
             attempts=row.attempts if counts and not self.advanced else int(counts),
         )
         settle_source(self.job.source_id, self.job.kind, JobState.QUEUED, None)
+        settle_build(self.job, JobState.QUEUED, None)
         return True
 
     # --- the heartbeat -----------------------------------------------------------------------

@@ -9,7 +9,15 @@ from django.conf import settings
 from django.db.models import Max, QuerySet
 
 from ingestion.clock import database_now
-from ingestion.models import ACTIVE_STATES, IngestJob, JobState, TenantTurn
+from ingestion.models import (
+    ACTIVE_STATES,
+    BuildState,
+    IndexBuild,
+    IngestJob,
+    JobKind,
+    JobState,
+    TenantTurn,
+)
 from minirag.errors import NotFound
 from tenants.context import AuthContext
 from tenants.models import Tenant
@@ -21,8 +29,10 @@ _PATIENCE = 10.0
 def list_jobs(
     auth: AuthContext, *, source_id: UUID | None = None, state: str | None = None
 ) -> QuerySet[IngestJob]:
-    """Newest first."""
-    rows: QuerySet[IngestJob] = IngestJob.objects.filter(tenant_id=auth.tenant_id)
+    """Newest first; checks of the index are the operator's affair and left out."""
+    rows: QuerySet[IngestJob] = IngestJob.objects.filter(tenant_id=auth.tenant_id).exclude(
+        kind=JobKind.CHECK
+    )
     if source_id is not None:
         rows = rows.filter(source_id=source_id)
     return rows.filter(state=state) if state else rows
@@ -46,6 +56,9 @@ class QueueView:
         self.place = {pk: at for at, pk in enumerate(queued.values_list("pk", flat=True))}
         running = open_jobs.filter(state=JobState.RUNNING)
         self.busy = set(running.values_list("source_id", flat=True))
+        self.switching = IndexBuild.objects.filter(
+            tenant_id=tenant_id, state=BuildState.SWITCHING
+        ).exists()
         turn = TenantTurn.objects.filter(pk=tenant_id).aggregate(at=Max("served_at"))
         self.served: datetime | None = turn["at"]
         self.suspended = Tenant.objects.filter(pk=tenant_id, suspended_at__isnull=False).exists()
@@ -64,7 +77,9 @@ class QueueView:
         if job.not_before is not None and job.not_before > self.now:
             left = (job.not_before - self.now).total_seconds()
             return f"{job.waiting_for} Next try in {max(1, round(left))} s.".strip()
-        if job.source_id in self.busy:
+        if self.switching and job.kind != JobKind.DELETE:
+            return "The tenant's index is just being exchanged."
+        if job.source_id is not None and job.source_id in self.busy:
             return "Another job of this source is running."
         return self._of_queue(job)
 

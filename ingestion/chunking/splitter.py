@@ -6,6 +6,7 @@ tokens differ from the whole's at its edges. No chunk counts more than its size.
 
 from __future__ import annotations
 
+import hashlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -140,6 +141,11 @@ def chunk_text(
 def embedding_text(heading_path: Sequence[str], text: str) -> str:
     """What is embedded for a chunk: where it stands, then its words."""
     return f"{' > '.join(heading_path)}\n{text}" if heading_path else text
+
+
+def embedding_hash(embedded: str) -> str:
+    """The name of an embedded text: hex SHA-256. Lone surrogates are no error."""
+    return hashlib.sha256(embedded.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class _Pages:

@@ -18,7 +18,7 @@ from django.db import transaction
 
 from ingestion.claims import others_wait
 from ingestion.leases import Cancelled, JobRun, TurnOver
-from ingestion.pipeline.index import Index, open_index
+from ingestion.pipeline.index import Index, is_switching, open_index
 from ingestion.pipeline.outcomes import Outcome, Tally
 from ingestion.pipeline.plans import DocumentPlan, Rows, Target, make_plan, standing_rows
 from ingestion.pipeline.progress import Progress
@@ -112,9 +112,8 @@ def _take(work: _Work, reading: Reading, rows: Mapping[UUID, Rows]) -> None:
     title = reading.raw.title or parsed.title or reading.item.key
     metadata = {**parsed.metadata, **reading.facts.metadata}
     facts = replace(reading.facts, title=title, metadata=metadata)
-    reuse = work.index.same_space(document.index_model)
-    target = Target(document.pk, work.source.pk, document.generation, reuse)
-    plan = make_plan(work.index, target, parsed.text, reading.chunks, facts, rows[document.pk])
+    target = Target(document.pk, work.source.pk, document.generation, reuse=True)
+    plan = make_plan(target, parsed.text, reading.chunks, facts, rows[document.pk])
     work.window.append(plan)
     work.progress.found(len(plan.chunks))
 
@@ -229,4 +228,6 @@ def _make_room(work: _Work) -> None:
         waiting = others_wait(work.run.job.tenant_id)
     if waiting:
         raise TurnOver
+    if is_switching(work.run.job.tenant_id):
+        raise TurnOver("The tenant's index is just being exchanged.")
     work.begun = time.monotonic()

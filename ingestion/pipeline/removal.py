@@ -11,11 +11,10 @@ from django.utils import timezone
 
 from ingestion.leases import JobRun
 from ingestion.models import IngestJob, JobState
-from ingestion.pipeline.index import Shelf, known_shelf, known_space
+from ingestion.pipeline.index import Shelf, known_shelf, shelves
 from ingestion.pipeline.outcomes import Outcome
 from ingestion.pipeline.progress import Progress
 from ingestion.pipeline.versions import stored_points, sweep_points
-from minirag import wiring
 from minirag.errors import RetrievalUnavailable
 from minirag.types import PointSelector, Stage
 from sources.models import Chunk, Document, Source
@@ -83,13 +82,11 @@ def _rows(job: IngestJob) -> dict[str, object]:
 
 
 def _delete_points(run: JobRun, selector: PointSelector) -> None:
-    space = known_space(run.job.tenant_id)
-    if space is None:
-        return  # nothing was ever indexed for this tenant
-    store = wiring.vector_store()
-    run.call(partial(store.delete, space, run.job.tenant_id, selector))
-    if run.call(partial(store.count, space, run.job.tenant_id, selector)):
-        raise RetrievalUnavailable("The index did not delete all of the vectors.")
+    """From every index: the live one, one that is being built, one that is kept."""
+    for shelf in shelves(run.job.tenant_id):
+        run.call(partial(shelf.store.delete, shelf.space, shelf.tenant_id, selector))
+        if run.call(partial(shelf.store.count, shelf.space, shelf.tenant_id, selector)):
+            raise RetrievalUnavailable("The index did not delete all of the vectors.")
 
 
 def _delete_rows(run: JobRun, document_ids: Collection[UUID]) -> None:
