@@ -151,7 +151,7 @@ def queue_job(
 
 
 def _insert(
-    auth: AuthContext, kind: JobKind, source_id: UUID, document_id: UUID | None
+    auth: AuthContext, kind: JobKind, source_id: UUID | None, document_id: UUID | None
 ) -> IngestJob:
     try:
         with transaction.atomic():

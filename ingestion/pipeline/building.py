@@ -60,7 +60,7 @@ class _Build:
 
 
 def build_index(run: JobRun) -> Outcome:
-    """Run the build of ``run.job``. Raises ``MiniRAGError``; the old index answers all the while."""
+    """Run the build of ``run.job``. The old index answers all the while."""
     row = IndexBuild.objects.filter(job_id=run.job.pk, state__in=BUILD_STATES).first()
     if row is None:
         raise Cancelled

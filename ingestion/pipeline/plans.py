@@ -5,12 +5,13 @@ ids are derived from the same three, so that a repeated attempt makes the same r
 
 Points: a chunk whose text and heading path stand keeps its point. Others get a point of the next
 generation, ``uuid5(chunk, generation, embedded text)``: the same one in every collection, so that
-an index of another model can stand beside this one and take over without a row changing. A reader trusts only points
-that a chunk row names, and the rows of a document change in one transaction; so a search sees the
-old version whole or the new one whole, whichever points the store holds by then. An id names what
-was embedded, and a collection by which model; therefore a point that is found there already needs
-no second embedding: that is how an attempt goes on where the last one broke off. Ids of a past generation never come back, so
-a late delete of a stalled worker hits nothing that lives.
+an index of another model can stand beside this one and take over without a row changing. A reader
+trusts only points that a chunk row names, and the rows of a document change in one transaction; so
+a search sees the old version whole or the new one whole, whichever points the store holds by then.
+An id names what was embedded, and a collection by which model; therefore a point that is found
+there already needs no second embedding: that is how an attempt goes on where the last one broke
+off. Ids of a past generation never come back, so a late delete of a stalled worker hits nothing
+that lives.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A text that has a vector in the tenant's index already gets a copy of it: nobody is paid twice."""
+"""A text with a vector in the tenant's index already gets a copy of it: nobody is paid twice."""
 
 from __future__ import annotations
 

@@ -41,9 +41,8 @@ def check_new_index(run: JobRun, index: Index, live: QuerySet[Chunk]) -> None:
     if points < rows or rows != live.count():
         raise RetrievalUnavailable(f"The new index has {points} points for {rows} chunks.")
     samples = _samples(live)
-    if samples and not all(
-        _finds_itself(run, index, *pair) for pair in _embedded(run, index, samples)
-    ):
+    tried = _embedded(run, index, samples) if samples else []
+    if not all(_finds_itself(run, index, row, query) for row, query in tried):
         raise MiniRAGError("The new index does not find its own texts; the old one stays.")
 
 
@@ -92,8 +91,9 @@ def switch(run: JobRun, build_id: UUID) -> None:
 
     A query reads model, credentials and space from that one row, so it asks one index or the other.
     """
-    run.fence()
+    # The tenant's row first, as a request that changes the model does.
     tenant = Tenant.objects.select_for_update().get(pk=run.job.tenant_id)
+    run.fence()
     build = (
         IndexBuild.objects.select_for_update()
         .filter(pk=build_id, state=BuildState.SWITCHING)

@@ -27,8 +27,8 @@ _REWRITTEN = (
 # What a flip writes on a document; and where only its points are new.
 _SAME = ("generation", "status", "error", "updated_at")
 _NEW = (
-    *_SAME, "index_model", "text", "text_length", "title", "url", "mime_type", "content_hash", "metadata",
-    "upload", "pending_upload",
+    *_SAME, "index_model", "text", "text_length", "title", "url", "mime_type", "content_hash",
+    "metadata", "upload", "pending_upload",
 )  # fmt: skip
 _Flip = tuple[Document, DocumentPlan]
 # Documents that change their version in one transaction: few, so that no lock is held for long.
