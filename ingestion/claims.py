@@ -17,8 +17,8 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
 from ingestion.clock import database_now
-from ingestion.endings import SUPERSEDED, settle_source, superseded
-from ingestion.models import IngestJob, JobKind, JobState, TenantTurn
+from ingestion.endings import SUPERSEDED, settle_build, settle_source, superseded
+from ingestion.models import BuildState, IndexBuild, IngestJob, JobKind, JobState, TenantTurn
 from ingestion.suspects import blamed, is_hopeless
 from minirag.errors import ErrorCode, ErrorField
 
@@ -33,13 +33,26 @@ CRASHED: ErrorField = {
 def due_jobs(now: datetime) -> QuerySet[IngestJob]:
     """Queued jobs that may run now: their time has come and nothing runs on their source.
 
-    Of a suspended tenant only deletions: they were promised.
+    Of a suspended tenant only deletions, which were promised, and looks at its index, which are
+    harmless. While a tenant's index is switched, none of its jobs begins but deletions, which reach
+    every index, and the switch itself.
     """
     busy = IngestJob.objects.filter(state=JobState.RUNNING, source_id=OuterRef("source_id"))
     ready = Q(not_before__isnull=True) | Q(not_before__lte=now)
-    active = Q(tenant__suspended_at__isnull=True) | Q(kind=JobKind.DELETE)
+    twin = IngestJob.objects.filter(
+        state=JobState.RUNNING,
+        tenant_id=OuterRef("tenant_id"),
+        kind=OuterRef("kind"),
+        source_id__isnull=True,
+    )
+    alone = Q(source_id__isnull=False) | ~Exists(twin)
+    switching = IndexBuild.objects.filter(
+        tenant_id=OuterRef("tenant_id"), state=BuildState.SWITCHING
+    )
+    goes_on = Q(kind=JobKind.DELETE) | Q(kind=JobKind.REINDEX, source_id__isnull=True)
+    served = Q(tenant__suspended_at__isnull=True) | Q(kind__in=(JobKind.DELETE, JobKind.CHECK))
     rows: QuerySet[IngestJob] = IngestJob.objects.filter(
-        ready, active, ~Exists(busy), state=JobState.QUEUED
+        ready, ~Exists(busy), alone, goes_on | ~Exists(switching), served, state=JobState.QUEUED
     )
     return rows
 
@@ -56,6 +69,14 @@ def claim(worker: str) -> IngestJob | None:
 def others_wait(tenant_id: UUID) -> bool:
     """Whether another tenant than this one has due work."""
     return due_jobs(database_now()).exclude(tenant_id=tenant_id).exists()
+
+
+def siblings_wait(job: IngestJob) -> bool:
+    """Whether other jobs of the same tenant are due and its share of the workers is used up."""
+    own = IngestJob.objects.filter(tenant_id=job.tenant_id, state=JobState.RUNNING).count()
+    if own < settings.MINIRAG_JOBS_PER_TENANT:
+        return False
+    return due_jobs(database_now()).filter(tenant_id=job.tenant_id).exists()
 
 
 def _tenants_in_turn() -> Sequence[UUID]:
@@ -147,6 +168,7 @@ def _take_away(job: IngestJob, now: datetime, everything: bool) -> int:
     if taken:
         log.warning("job %s lost its worker %s and is %s", job.pk, job.worker, state)
         settle_source(job.source_id, job.kind, state, error)
+        settle_build(job, state, error)
     return taken
 
 

@@ -15,7 +15,7 @@ from ingestion.leases import Cancelled, JobRun, JobStopped, LeaseLost, Postponed
 from ingestion.models import IngestJob, JobKind, JobState
 from ingestion.pipeline.ingest import ingest_source
 from ingestion.pipeline.outcomes import Outcome
-from ingestion.pipeline.reindex import reindex_source
+from ingestion.pipeline.reindex import reindex
 from ingestion.pipeline.removal import delete_source, tidy
 from ingestion.pipeline.tenant_removal import delete_tenant
 from minirag.errors import ErrorCode, MiniRAGError
@@ -30,7 +30,7 @@ def _delete(run: JobRun) -> Outcome:
 
 RUNNERS: Mapping[str, Callable[[JobRun], Outcome]] = {
     JobKind.INGEST: ingest_source,
-    JobKind.REINDEX: reindex_source,
+    JobKind.REINDEX: reindex,
     JobKind.DELETE: _delete,
 }
 # A deletion was promised for shortly after the store is back.

@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from ingestion.models import IngestJob, JobState
+from ingestion.models import IngestJob, JobKind, JobState
 from ingestion.selectors import QueueView
 from minirag.api.serializers import PageParams
 from minirag.types import Stage
@@ -31,6 +31,7 @@ class ErrorFieldSerializer(serializers.Serializer[Any]):
 class IngestJobSerializer(serializers.ModelSerializer[IngestJob]):
     """A job as clients see it."""
 
+    kind = serializers.ChoiceField(choices=[JobKind.INGEST, JobKind.REINDEX, JobKind.DELETE])
     waiting_for = serializers.SerializerMethodField()
     expected_finish_at = serializers.SerializerMethodField()
     progress = serializers.SerializerMethodField()

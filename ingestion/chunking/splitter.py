@@ -6,6 +6,7 @@ tokens differ from the whole's at its edges. No chunk counts more than its size.
 
 from __future__ import annotations
 
+import hashlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ from ingestion.chunking.boundaries import first_start, last_break, line_end, nea
 from ingestion.chunking.sections import Section, find_sections
 from minirag.tokens import TokenMap, count_tokens, token_map
 from minirag.types import PageSpan, ParsedDocument, TextChunk
-
 
 # A chunk is not ended at a block's end before so great a part of its size.
 _LEAST = 4
@@ -185,6 +185,11 @@ def embedding_text(heading_path: Sequence[str], text: str) -> str:
     return f"{' > '.join(heading_path)}\n{text}" if heading_path else text
 
 
+def embedding_hash(embedded: str) -> str:
+    """The name of an embedded text: hex SHA-256. Lone surrogates are no error."""
+    return hashlib.sha256(embedded.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 class _Pages:
     """Which page a place is on."""
 
@@ -195,4 +200,3 @@ class _Pages:
     def at(self, place: int) -> int | None:
         index = bisect_right(self._starts, place) - 1
         return self._pages[index].number if index >= 0 else None
-

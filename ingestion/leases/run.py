@@ -17,7 +17,7 @@ from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.db.models import QuerySet
 
 from ingestion.clock import database_now
-from ingestion.endings import SUPERSEDED, settle_source, superseded
+from ingestion.endings import SUPERSEDED, settle_build, settle_source, superseded
 from ingestion.leases.beside import Beside
 from ingestion.leases.stops import Cancelled, LeaseLost, TooLate, TurnOver, going_down
 from ingestion.models import IngestJob, JobState
@@ -144,6 +144,7 @@ class JobRun(Beside):
         )
         if ended:
             settle_source(self.job.source_id, self.job.kind, state, error)
+            settle_build(self.job, state, error)
         return bool(ended)
 
     @transaction.atomic
@@ -171,6 +172,7 @@ class JobRun(Beside):
             under_way=[],
         )
         settle_source(self.job.source_id, self.job.kind, JobState.QUEUED, None)
+        settle_build(self.job, JobState.QUEUED, None)
         return True
 
     # --- the heartbeat -----------------------------------------------------------------------

@@ -16,9 +16,9 @@ from uuid import UUID
 from django.conf import settings
 
 from ingestion.claims import others_wait
-from ingestion.leases import Cancelled, JobRun, TurnOver
+from ingestion.leases import Cancelled, JobRun, Postponed, TurnOver
 from ingestion.pipeline import rows as documents
-from ingestion.pipeline.index import Index, open_index
+from ingestion.pipeline.index import Index, is_switching, open_index
 from ingestion.pipeline.listing import Listing
 from ingestion.pipeline.listings import list_items
 from ingestion.pipeline.outcomes import Outcome, Tally
@@ -154,9 +154,8 @@ def _take(work: _Work, reading: Reading, rows: Mapping[UUID, Rows]) -> None:
     title = reading.raw.title or parsed.title or reading.item.key
     metadata = {**parsed.metadata, **reading.facts.metadata}
     facts = replace(reading.facts, title=title, metadata=metadata, text_hash=reading.text_hash)
-    reuse = work.index.same_space(document.index_model)
-    target = Target(document.pk, work.source.pk, document.generation, reuse)
-    plan = make_plan(work.index, target, parsed.text, reading.chunks, facts, rows[document.pk])
+    target = Target(document.pk, work.source.pk, document.generation, reuse=True)
+    plan = make_plan(target, parsed.text, reading.chunks, facts, rows[document.pk])
     work.window.append(plan)
     work.keys[document.pk] = reading.item.key
     work.progress.found(len(plan.chunks))
@@ -250,5 +249,7 @@ def _waited_for(work: _Work) -> bool:
         return False
     with platform_scope("does another tenant wait for a worker"):
         waiting = others_wait(work.run.job.tenant_id)
+    if is_switching(work.run.job.tenant_id):
+        raise Postponed(0, "The tenant's index is just being exchanged.")
     work.begun = time.monotonic()
     return waiting

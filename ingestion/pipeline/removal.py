@@ -11,11 +11,10 @@ from django.db.models import Q
 
 from ingestion.leases import JobRun
 from ingestion.models import IngestJob, JobState
-from ingestion.pipeline.index import Shelf, known_shelf, known_space
+from ingestion.pipeline.index import Shelf, known_shelf, shelves
 from ingestion.pipeline.outcomes import Outcome
 from ingestion.pipeline.progress import Progress
 from ingestion.pipeline.versions import stored_points, sweep_points
-from minirag import wiring
 from minirag.errors import RetrievalUnavailable
 from minirag.types import PointSelector, Stage
 from sources.models import Chunk, Document, Source
@@ -75,17 +74,15 @@ def _rows(job: IngestJob) -> Q:
 
 
 def delete_points_of(run: JobRun, selector: PointSelector) -> None:
-    """The tenant's points that ``selector`` names, gone and counted.
+    """The tenant's points that ``selector`` names, gone and counted, from every index it has: the
+    live one, one that is being built, one that is kept.
 
     Raises ``RetrievalUnavailable`` where the store does not answer, or still holds some.
     """
-    space = known_space(run.job.tenant_id)
-    if space is None:
-        return  # nothing was ever indexed for this tenant
-    store = wiring.vector_store()
-    run.call(partial(store.delete, space, run.job.tenant_id, selector))
-    if run.call(partial(store.count, space, run.job.tenant_id, selector)):
-        raise RetrievalUnavailable("The index did not delete all of the vectors.")
+    for shelf in shelves(run.job.tenant_id):
+        run.call(partial(shelf.store.delete, shelf.space, shelf.tenant_id, selector))
+        if run.call(partial(shelf.store.count, shelf.space, shelf.tenant_id, selector)):
+            raise RetrievalUnavailable("The index did not delete all of the vectors.")
 
 
 def delete_rows(run: JobRun, document_ids: Collection[UUID]) -> None:

@@ -48,7 +48,14 @@ def rows_without_upload(source: Source) -> list[Document]:
     )
     return list(
         live.only(
-            "pk", "key", "title", "generation", "missing_since", "text_hash", "index_model", "created_at"
+            "pk",
+            "key",
+            "title",
+            "generation",
+            "missing_since",
+            "text_hash",
+            "index_model",
+            "created_at",
         ).order_by("created_at", "pk")
     )
 

@@ -117,9 +117,7 @@ class _Look:
         readings = self.bounded.call(partial(load, self.source, items))
         self.read += sum(len(reading.raw.content) for reading in readings)
         self._take_over(readings)
-        new = [
-            r for r in readings if r.error is None and not is_unchanged(r, self.index.signature)
-        ]
+        new = [r for r in readings if r.error is None and not is_unchanged(r, self.index.signature)]
         if new:
             self.bounded.call(partial(cut, self.index.size, new))
         rows = standing_rows([r.document.pk for r in new if r.document is not None])
@@ -153,12 +151,11 @@ class _Look:
         if document is None:
             target = Target(_NOBODY, self.source.pk, 0, reuse=False)
         else:
-            reuse = self.index.same_space(document.index_model)
-            target = Target(document.pk, self.source.pk, document.generation, reuse)
+            target = Target(document.pk, self.source.pk, document.generation, reuse=True)
         standing = rows.get(target.document_id, {})
         parsed = reading.parsed
         assert parsed is not None
-        plan = make_plan(self.index, target, parsed.text, reading.chunks, None, standing)
+        plan = make_plan(target, parsed.text, reading.chunks, None, standing)
         named = {row.point_id for row in standing.values()}
         fresh = [one.chunk for one in plan.chunks if one.point_id not in named]
         room = settings.MINIRAG_PREVIEW_CHUNKS - len(self.found.samples)

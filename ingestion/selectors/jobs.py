@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from ingestion.models import IngestJob
+from ingestion.models import IngestJob, JobKind
 from minirag.errors import NotFound
 from tenants.context import AuthContext
 
@@ -14,8 +14,10 @@ from tenants.context import AuthContext
 def list_jobs(
     auth: AuthContext, *, source_id: UUID | None = None, state: str | None = None
 ) -> QuerySet[IngestJob]:
-    """Newest first."""
-    rows: QuerySet[IngestJob] = IngestJob.objects.filter(tenant_id=auth.tenant_id)
+    """Newest first; checks of the index are the operator's affair and left out."""
+    rows: QuerySet[IngestJob] = IngestJob.objects.filter(tenant_id=auth.tenant_id).exclude(
+        kind=JobKind.CHECK
+    )
     if source_id is not None:
         rows = rows.filter(source_id=source_id)
     return rows.filter(state=state) if state else rows

@@ -9,7 +9,15 @@ from django.conf import settings
 from django.db.models import Max
 
 from ingestion.clock import database_now
-from ingestion.models import ACTIVE_STATES, IngestJob, JobKind, JobState, TenantTurn
+from ingestion.models import (
+    ACTIVE_STATES,
+    BuildState,
+    IndexBuild,
+    IngestJob,
+    JobKind,
+    JobState,
+    TenantTurn,
+)
 from ingestion.selectors.pace import Durations, documents_of, seconds_left
 from tenants.models import Tenant
 from tenants.scope import platform_scope
@@ -40,6 +48,8 @@ class QueueView:
         self.place = {pk: at for at, (_, pk) in enumerate(sorted(due, key=lambda one: one[0]))}
         turn = TenantTurn.objects.filter(pk=tenant_id).aggregate(at=Max("served_at"))
         self.served: datetime | None = turn["at"]
+        switching = IndexBuild.objects.filter(tenant_id=tenant_id, state=BuildState.SWITCHING)
+        self.switching = switching.exists()
         self.suspended = Tenant.objects.filter(pk=tenant_id, suspended_at__isnull=False).exists()
         self._look_around()
         sources = [job.source_id for job in self.running.values() if job.source_id]
@@ -88,6 +98,8 @@ class QueueView:
         if job.not_before is not None and job.not_before > self.now:
             left = (job.not_before - self.now).total_seconds()
             return f"{job.waiting_for} Next try in {max(1, round(left))} s.".strip()
+        if self.switching and job.kind != JobKind.DELETE:
+            return "The tenant's index is just being exchanged."
         if job.source_id in self.busy:
             return "Another job of this source is running."
         idle = self._idle(job)

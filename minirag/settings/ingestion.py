@@ -35,6 +35,11 @@ MINIRAG_SWEEP_SECONDS = env.float("MINIRAG_SWEEP_SECONDS", default=2.0)
 MINIRAG_HOUSEKEEPING_SECONDS = env.float("MINIRAG_HOUSEKEEPING_SECONDS", default=3600.0)
 # Embedding calls of one job at a time.
 MINIRAG_EMBED_PARALLEL = env.int("MINIRAG_EMBED_PARALLEL", default=2)
+# A new index beside the old one: embedding calls at a time, seconds of rest between two rounds, and
+# hours for which the old one is kept for a rollback.
+MINIRAG_REINDEX_PARALLEL = env.int("MINIRAG_REINDEX_PARALLEL", default=1)
+MINIRAG_REINDEX_PAUSE_SECONDS = env.float("MINIRAG_REINDEX_PAUSE_SECONDS", default=0.0)
+MINIRAG_INDEX_KEEP_HOURS = env.float("MINIRAG_INDEX_KEEP_HOURS", default=24.0)
 
 # --- preview: what one look ahead may cost -----------------------------------------------------
 

@@ -15,10 +15,10 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from ingestion.builds import change_embedding, wanted_embedding
 from ingestion.services import schedule_tenant_delete
 from minirag.providers import allowed_credential_keys
 from minirag.types import Credentials
-from sources.selectors import tenant_has_chunks
 from tenants.admin.shown_once import ShownOnce
 from tenants.console import DomainAdmin, DomainForm, register
 from tenants.context import AuthContext
@@ -26,7 +26,6 @@ from tenants.models import Tenant, TokenScope, User
 from tenants.services.tenancy import (
     create_tenant,
     resume_tenant,
-    set_embedding,
     set_limits,
     suspend_tenant,
     update_tenant,
@@ -128,7 +127,7 @@ class TenantAdmin(DomainAdmin, ShownOnce):
         tenant: Tenant = Tenant.objects.get(pk=row.pk)
         if "name" in form.changed_data:
             update_tenant(auth, tenant, name=data["name"])
-        self._set_embedding(auth, tenant, data)
+        self._set_embedding(auth, tenant, data, form.changed_data)
         if not self.in_console:
             set_limits(
                 auth,
@@ -139,20 +138,21 @@ class TenantAdmin(DomainAdmin, ShownOnce):
             )
         return tenant
 
-    def _set_embedding(self, auth: AuthContext, tenant: Tenant, data: dict[str, Any]) -> None:
+    def _set_embedding(
+        self, auth: AuthContext, tenant: Tenant, data: dict[str, Any], form_changes: list[str]
+    ) -> None:
         model = data["embedding_model"]
         given = {name: data[name] for name in ("api_key", "api_base") if data.get(name)}
-        if model == tenant.embedding_model and not given:
+        wanted = wanted_embedding(tenant)
+        if "embedding_model" not in form_changes and not given:
             return
-        stored = tenant.embedding_credentials.values if tenant.embedding_model == model else {}
+        held = {
+            tenant.embedding_model: tenant.embedding_credentials,
+            wanted.model: wanted.credentials,
+        }
+        stored = held[model].values if model in held else {}
         kept = {k: v for k, v in stored.items() if k in allowed_credential_keys(model)}
-        set_embedding(
-            auth,
-            tenant,
-            model=model,
-            credentials=Credentials({**kept, **given}),
-            has_chunks=tenant_has_chunks(),
-        )
+        change_embedding(auth, tenant, model=model, credentials=Credentials({**kept, **given}))
 
     def response_add(
         self, request: HttpRequest, obj: Any, post_url_continue: str | None = None

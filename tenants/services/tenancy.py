@@ -128,6 +128,15 @@ def _on_embedding_field(error: Invalid) -> Invalid:
     return Invalid(error.message, fields=fields)
 
 
+def check_embedding(model: str, credentials: Credentials) -> None:
+    """Raises ``Invalid`` for a model that is not known, and for what its provider cannot take."""
+    try:
+        validate_model(model, "embedding")
+        validate_credentials(model, credentials.values, "embedding")
+    except Invalid as error:
+        raise _on_embedding_field(error) from error
+
+
 @transaction.atomic
 def set_embedding(
     auth: AuthContext,
@@ -137,25 +146,23 @@ def set_embedding(
     credentials: Credentials,
     has_chunks: bool,
 ) -> Tenant:
-    """Set the embedding model and its credentials; empty credentials clear them.
+    """Set the embedding model and its credentials at once; empty credentials clear them.
 
     Raises ``Invalid`` for what the provider cannot take, ``Conflict`` for another model once there
-    are chunks: their vectors were made by the present one.
+    are chunks: their vectors were made by the present one, and need a new index beside it.
     """
-    try:
-        validate_model(model, "embedding")
-        validate_credentials(model, credentials.values, "embedding")
-    except Invalid as error:
-        raise _on_embedding_field(error) from error
+    check_embedding(model, credentials)
     if model != tenant.embedding_model:
         if has_chunks:
             raise Conflict("The embedding model cannot change once there are chunks.")
         tenant.embedding_model, tenant.index_dimensions = model, None
+        tenant.index_version = 1
     tenant.embedding_credentials = credentials
     tenant.save(
         update_fields=[
             "embedding_model",
             "index_dimensions",
+            "index_version",
             "embedding_credentials",
             "updated_at",
         ]

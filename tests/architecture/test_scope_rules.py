@@ -26,6 +26,7 @@ PLATFORM_CALLERS: dict[str, str] = {
     "ingestion/management/commands/ingest.py": "the shell's owner names a bot by slug",
     "ingestion/management/commands/reindex.py": "the shell's owner rebuilds any or all tenants",
     "ingestion/management/running.py": "commands follow their jobs, whosever they are",
+    "ingestion/pipeline/building.py": "fairness, as in ingest.py",
     "ingestion/pipeline/ingest.py": "fairness: whether anybody else waits for this worker",
     "ingestion/selectors/queue.py": "whether any worker takes work; whose it is stays unseen",
     "ingestion/tasks.py": "fair claiming and the sweeper go over the jobs of all tenants",

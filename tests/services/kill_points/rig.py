@@ -245,9 +245,7 @@ def _copy(url: str, name: str, lanes: int) -> None:
             connection.execute(f'CREATE DATABASE "{name}_{lane}" TEMPLATE "{name}"')
 
 
-def _lane(
-    stack: ExitStack, path: Path, first: Order, wires: dict[str, Wire], number: int
-) -> Lane:
+def _lane(stack: ExitStack, path: Path, first: Order, wires: dict[str, Wire], number: int) -> Lane:
     folder = Path(first.folder) / f"lane-{number}"
     folder.mkdir()
     direct = replace(
