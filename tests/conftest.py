@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture(autouse=True, scope="session")
 def _static_files_are_found_once() -> Iterator[None]:
     """Each test client has middleware of its own, and each would look through all the files."""
-    look, found = StaticFilesMiddleware.add_files_from_finders, {}
+    look = StaticFilesMiddleware.add_files_from_finders
+    found: dict[str, Any] = {}
 
     def add_files(self: Any) -> None:
         if not found:

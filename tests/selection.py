@@ -34,7 +34,8 @@ def _rank(item: pytest.Item) -> int:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     index, _, count = config.getoption("--share").partition("/")
-    kept, dropped = [], []
+    kept: list[pytest.Item] = []
+    dropped: list[pytest.Item] = []
     for item in items:
         ours = zlib.crc32(item.nodeid.encode()) % int(count) == int(index)
         (kept if ours else dropped).append(item)

@@ -54,7 +54,21 @@ def test_two_hundred_hostile_values_are_answered_alike(tenant: Tenant) -> None:
     )
 
 
-EMPTY = (None, "", " ", [], {}, 0, False, "\x00", "null", "None", "undefined", [""], "*")
+EMPTY: tuple[Any, ...] = (
+    None,
+    "",
+    " ",
+    [],
+    {},
+    0,
+    False,
+    "\x00",
+    "null",
+    "None",
+    "undefined",
+    [""],
+    "*",
+)
 FIELDS = {
     "/v1/auth/accept-invitation": lambda value: {"token": value, "password": PASSWORD},
     "/v1/auth/refresh": lambda value: {"refresh": value},
