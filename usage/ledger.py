@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from minirag.errors import AnswerLost, QuotaExceeded
@@ -161,6 +161,17 @@ def release_abandoned(older_than: timedelta) -> int:
     """
     before = timezone.now() - older_than
     left = UsageEvent.objects.filter(status=UsageStatus.RESERVED, created_at__lt=before)
+    return _close_as_estimated(left)
+
+
+def close_for(message_id: UUID) -> int:
+    """``release_abandoned`` for the calls of one answer whose process is known to be gone."""
+    return _close_as_estimated(
+        UsageEvent.objects.filter(status=UsageStatus.RESERVED, message_id=message_id)
+    )
+
+
+def _close_as_estimated(left: QuerySet[UsageEvent]) -> int:
     closed = 0
     for event in left.order_by("created_at")[:_BATCH]:
         event.status, event.settled_at = UsageStatus.SETTLED, timezone.now()

@@ -20,6 +20,7 @@ PLATFORM_CALLERS: dict[str, str] = {
     "chat/management/commands/ask.py": "the shell's owner names a bot by slug, in any tenant",
     "chat/pages.py": "the public chat page: its tenant follows from the widget's public id",
     "chat/tasks.py": "the sweeper ends answers of any tenant whose process died",
+    "minirag/embedded.py": "whether any tenant uses a provider: its library is then imported early",
     "chat/widget_api.py": "a widget session: its tenant follows from the public id",
     "ingestion/housekeeping.py": "files, records and points left over by any tenant's work",
     "ingestion/management/commands/fsck_vectors.py": "compares the index of any or all tenants",
