@@ -17,7 +17,6 @@ from ingestion.chunking.sections import Section, find_sections
 from minirag.tokens import TokenMap, count_tokens, token_map
 from minirag.types import PageSpan, ParsedDocument, TextChunk
 
-
 # A chunk is not ended at a block's end before so great a part of its size.
 _LEAST = 4
 # So great a part of a chunk's size is compared before and behind a cut.
@@ -195,4 +194,3 @@ class _Pages:
     def at(self, place: int) -> int | None:
         index = bisect_right(self._starts, place) - 1
         return self._pages[index].number if index >= 0 else None
-
