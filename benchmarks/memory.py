@@ -1,9 +1,9 @@
 """What ingesting takes of memory: ``python -m benchmarks.memory``.
 
 One worker process ingests a 400-page PDF and a text of 50 MB: its own peak, that of the largest
-parser child (both resident, of this very job), and what it keeps afterwards. Then 200 small jobs in a
-row: resident memory after 20, 100 and 200, which should not grow. Embedding is instant, so what is
-measured is the pipeline's; ``--local`` adds the model (and its time).
+parser child (both resident, of this very job), and what it keeps afterwards. Then 200 small jobs in
+a row: resident memory after 20, 100 and 200, which should not grow. Embedding is instant, so the
+figures are the pipeline's own; ``--local`` adds the model (and its time).
 """
 
 from __future__ import annotations
@@ -97,10 +97,7 @@ def main() -> None:
         # Only now may Django be imported: it reads the environment.
         from benchmarks import ingest_run  # noqa: PLC0415
 
-        small = RawDocument(
-            "note.md", b"# Note\n\nThe pump is greased every week.\n", "text/markdown"
-        )
-        run = ingest_run.Run([small], local=options.local)
+        run = ingest_run.Run([("note.md", "# Note\n\nGrease the pump.\n")], local=options.local)
         run.pipeline()
         begun = resident(os.getpid(), "VmRSS")
         rows = []

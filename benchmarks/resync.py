@@ -1,8 +1,8 @@
 """Ingesting again what is there already: ``python -m benchmarks.resync --docs DIR``.
 
 1,000 Markdown documents are ingested; then the source is ingested again as it stands; then after
-the same files were uploaded once more; then after one paragraph in each document was changed. Shown:
-time, its share of the first ingest's, and the texts that were handed to the embedding model. Aims:
+the same files were uploaded once more; then after one paragraph in each document was changed.
+Shown: time, its share of the first ingest's, and the texts handed to the embedding model. Aims:
 nothing embedded and at most 2 % of the time where nothing changed (with ``--local`` as the first
 ingest, whose time is a real model's); after the change only what changed.
 """
