@@ -1,9 +1,9 @@
 """Our chunker beside two others: ``python -m benchmarks.chunk_speed --docs DIR``.
 
 10 MB of Markdown, the same cl100k counter for all (semchunk and langchain's
-RecursiveCharacterTextSplitter run in the environment of ``make rivals``), offsets asked of each. They
-take turns; MB/s are medians by CPU time, which a busy machine disturbs less than wall time. Aim: not
-slower than either, and no wrong offset.
+RecursiveCharacterTextSplitter run in the environment of ``make rivals``), offsets asked of each.
+They take turns; MB/s are medians, by CPU time too, which a busy machine disturbs less than wall
+time. Aim: not slower than either, and no wrong offset.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def spent(work: Callable[[], object]) -> Spent:
 def cpu_seconds() -> float:
     """Of this process and of all below it, those that ended too (Linux)."""
     ticks = os.sysconf("SC_CLK_TCK")
-    return sum(_ticks(pid) for pid in [os.getpid(), *_descendants(os.getpid())]) / ticks
+    return sum(_ticks(pid) for pid in [os.getpid(), *descendants(os.getpid())]) / ticks
 
 
 def _ticks(pid: int) -> int:
@@ -47,13 +47,13 @@ def _ticks(pid: int) -> int:
     return sum(map(int, fields[11:15]))
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
     try:
         tasks = list(Path(f"/proc/{pid}/task").iterdir())
         own = [int(c) for task in tasks for c in (task / "children").read_text().split()]
     except FileNotFoundError:
         return []
-    return own + [below for child in own for below in _descendants(child)]
+    return own + [below for child in own for below in descendants(child)]
 
 
 def median(seconds: Sequence[float]) -> float:

@@ -58,28 +58,43 @@ class InstantEmbedder:
     def __init__(self) -> None:
         made = np.random.default_rng(7).standard_normal((_BATCH, DIMENSIONS)).astype(np.float32)
         self._vectors = made / np.linalg.norm(made, axis=1, keepdims=True)
-        self.texts = 0
 
     def dimensions(self) -> int:
         return DIMENSIONS
 
     def embed(self, texts: Sequence[str], *, purpose: Literal["document", "query"]) -> Embeddings:
-        self.texts += len(texts)
         return Embeddings(self._vectors[: len(texts)], TokenUsage(len(texts)))
 
     def count_tokens(self, text: str) -> int:
         return len(text) // 4
 
 
+class Counting:
+    """Another embedder, its texts counted."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self.batch_limit, self.model = embedder.batch_limit, embedder.model
+        self.dimensions, self.count_tokens = embedder.dimensions, embedder.count_tokens
+        self.texts = 0
+
+    def embed(self, texts: Sequence[str], *, purpose: Literal["document", "query"]) -> Embeddings:
+        self.texts += len(texts)
+        return self._embedder.embed(texts, purpose=purpose)
+
+
+def raw(documents: Sequence[tuple[str, str]]) -> list[RawDocument]:
+    """(name, text) as uploads."""
+    return [RawDocument(name, text.encode(), "text/markdown") for name, text in documents]
+
+
 class Run:
     """The documents, and both ways through them."""
 
     def __init__(self, documents: Sequence[tuple[str, str]], *, local: bool = False) -> None:
-        self.documents = [
-            RawDocument(name, text.encode(), "text/markdown") for name, text in documents
-        ]
+        self.documents = raw(documents)
         self.local = local
-        self.embedder: Embedder = local_embedder() if local else InstantEmbedder()
+        self.embedder = Counting(local_embedder() if local else InstantEmbedder())
         index.wiring.embedder = lambda model, credentials: self.embedder  # type: ignore[attr-defined]
         self.embedder.embed(["warm"], purpose="document")
         self.chunks = 0

@@ -1,7 +1,7 @@
-"""Other splitters, in their own environment: run by ``benchmarks.chunk_speed`` and ``chunk_quality``.
+"""Other splitters, in their own environment, for ``benchmarks.chunk_speed`` and ``chunk_quality``.
 
-``python rivals.py`` reads an order as JSON on standard input and writes an answer as JSON. It imports
-nothing of MiniRAG, because the environment of ``make rivals`` holds the two libraries only.
+``python rivals.py`` reads an order as JSON on standard input and writes an answer as JSON. It
+imports nothing of MiniRAG, because the environment of ``make rivals`` holds the two libraries only.
 """
 
 from __future__ import annotations

@@ -44,3 +44,12 @@ def _endless(folder: Path) -> Iterator[tuple[str, str]]:
                 # A number behind each name: other words, other hashes, the same structure.
                 text = _WORD.sub(lambda found, n=turn: f"{found[0]}{n}", text)
             yield f"{turn:03} {name}", f"{text}\n\nCopy {turn} of {name}.\n"
+
+
+def changed(text: str) -> str:
+    """``text`` with one paragraph of its middle reworded; a heading is never touched."""
+    parts = text.split("\n\n")
+    plain = [at for at, part in enumerate(parts) if part.strip() and not part.startswith("#")]
+    at = plain[len(plain) // 2]
+    parts[at] += " This sentence was added later."
+    return "\n\n".join(parts)

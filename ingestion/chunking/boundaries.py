@@ -6,7 +6,8 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-_SENTENCE = re.compile("[.!?…]+[\"'”’»)\\]]*\\s+|[。！？；｡؟۔।॥]+[\"'”’»）」』】]*\\s*|\n+")
+_SENTENCE = re.compile("[.!?…]+[\"'”’»)\\]]*\\s+|[。！？；｡؟۔।॥]+[\"'”’»）」』】]*\\s*")
+_BEGINNING = re.compile(f"{_SENTENCE.pattern}|\n+")
 # Ends of lines that are compared for one cut.
 _CANDIDATES = 8
 _SPACE = re.compile(r"\s+")
@@ -27,8 +28,9 @@ _LINE = re.compile("(?<=[.!?:;|。！？])\n|\n(?![a-z])")
 
 def line_end(text: str, low: int, high: int) -> int:
     """Behind the first end of a line in ``[low, high)`` that is no wrapped one; -1 without."""
-    match = _LINE.search(text, low, high)
-    return match.end() if match else -1
+    # One character more: what follows a line's end decides whether it is one.
+    match = _LINE.search(text, low, high + 1)
+    return match.end() if match and match.end() <= high else -1
 
 
 def last_break(text: str, low: int, high: int) -> int:
@@ -63,6 +65,12 @@ def _breaks(text: str, low: int, high: int, most: int) -> list[int]:
     return found
 
 
+def row_start(text: str, low: int, high: int) -> int:
+    """Where the row of a table begins, behind ``low``, that ``high`` would cut; -1 without."""
+    at = text.rfind("\n", low, high) + 1
+    return at if at > low and text.startswith("|", at) else -1
+
+
 def near_cut(text: str, low: int, target: int, high: int) -> int:
     """Where to cut running text in ``(low, high]``: a sentence's end nearest to ``target``, else a
     wrapped line's or a word's last end up to there, else the edge of a grapheme.
@@ -90,7 +98,7 @@ def _word_cut(text: str, low: int, high: int) -> int:
 
 def first_start(text: str, low: int, high: int) -> int:
     """The best place to begin an overlap in ``[low, high)``: a sentence, a word, a grapheme."""
-    for pattern in (_SENTENCE, _SPACE):
+    for pattern in (_BEGINNING, _SPACE):
         match = pattern.search(text, max(0, low - 1), high)
         if match and match.end() < high:
             return match.end()

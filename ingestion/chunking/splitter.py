@@ -13,7 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ingestion.chunking.boundaries import first_start, last_break, line_end, near_cut, topic_break
+from ingestion.chunking.boundaries import (
+    first_start,
+    last_break,
+    line_end,
+    near_cut,
+    row_start,
+    topic_break,
+)
 from ingestion.chunking.sections import Section, find_sections
 from minirag.tokens import TokenMap, count_tokens, token_map
 from minirag.types import PageSpan, ParsedDocument, TextChunk
@@ -90,6 +97,8 @@ class _Splitter:
             half = max(self.tokens.reach(start, size // 2), least)
             found = topic_break(text, half, reach, self._cohesion)
             found = last_break(text, least, half) if found < 0 else found
+        if found < 0:
+            found = row_start(text, max(start, done), reach)
         return found if found >= 0 else self._within(start, least, reach, end)
 
     def _cohesion(self, at: int) -> float:
