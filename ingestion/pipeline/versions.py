@@ -200,6 +200,9 @@ def sweep_points(
     if doomed:
         selector = PointSelector(point_ids=doomed)
         run.call(partial(shelf.store.delete, shelf.space, shelf.tenant_id, selector))
+        # With the marks still on, so that the next attempt deletes what this one did not.
+        if run.call(partial(shelf.store.count, shelf.space, shelf.tenant_id, selector)):
+            raise RetrievalUnavailable("The index did not delete all of the vectors.")
     with transaction.atomic():
         run.fence()
         Document.objects.filter(pk__in=document_ids).update(stale_points=False)
