@@ -229,6 +229,9 @@ def _delete_dead(run: JobRun, shelf: Shelf, doomed: set[UUID]) -> None:
     if doomed:
         selector = PointSelector(point_ids=list(doomed))
         run.call(partial(shelf.store.delete, shelf.space, shelf.tenant_id, selector))
+        # With the marks still on, so that the next attempt deletes what this one did not.
+        if run.call(partial(shelf.store.count, shelf.space, shelf.tenant_id, selector)):
+            raise RetrievalUnavailable("The index did not delete all of the vectors.")
 
 
 def live_points(document_ids: Sequence[UUID]) -> set[UUID]:

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
@@ -25,6 +25,7 @@ from tests.doubles.websites import Site, serve
 from tests.doubles.wire import Wire, switchboard
 from tests.processes import Process, environment, free_port, new_secrets, processes, wait_for
 from tests.services.kill_points.order import Order
+from tests.services.stack import address, moved
 
 LEASE = 1.5
 QUICK = {
@@ -96,14 +97,12 @@ class Lane:
     def worker(self) -> Part:
         """A worker behind the wires, waiting for its start."""
         wires = self.wires
-        redis_url = urlsplit(self.direct.redis_url)
-        where = f"{redis_url.hostname}:{wires['redis'].port}"
         return self.fork(
             replace(
                 self.direct,
                 part="worker",
                 database_port=wires["database"].port,
-                redis_url=urlunsplit(redis_url._replace(netloc=where)),
+                redis_url=moved(self.direct.redis_url, wires["redis"]),
                 qdrant_url=f"http://127.0.0.1:{wires['qdrant'].port}",
             )
         )
@@ -175,8 +174,8 @@ def running_rig(folder: Path, lanes: int) -> Iterator[Rig]:
         _copy(os.environ["DATABASE_URL"], name, lanes)
         for number in range(lanes):
             targets = {
-                "database": (database.hostname or "127.0.0.1", database.port or 5432),
-                "redis": _address(first.redis_url, 6379),
+                "database": address(os.environ["DATABASE_URL"], 5432),
+                "redis": address(first.redis_url, 6379),
                 "qdrant": ("127.0.0.1", port),
                 "provider": ("127.0.0.1", openai.port),
                 "site": ("127.0.0.1", site.port),
@@ -200,11 +199,6 @@ def _environment(folder: Path) -> dict[str, str]:
         MINIRAG_STATIC_ROOT=str(folder / "static"),
         MINIRAG_EGRESS_ALLOW="provider:127.0.0.0/8,source:127.0.0.0/8",
     )
-
-
-def _address(url: str, port: int) -> tuple[str, int]:
-    parts = urlsplit(url)
-    return parts.hostname or "127.0.0.1", parts.port or port
 
 
 def _listens(path: Path, zygote: Process) -> bool:
