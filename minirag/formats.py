@@ -6,7 +6,6 @@ names the formats is compared with ``SUPPORTED`` by a test.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from mimetypes import MimeTypes
 from pathlib import PurePosixPath
@@ -68,6 +67,8 @@ SUPPORTED = (
     "txt, md, rst, html, pdf, docx, pptx, xlsx, odt, csv, tsv, json, jsonl, epub, eml and "
     "source code"
 )
+# Kinds that are read line by line, by Python code alone.
+PLAIN: frozenset[Kind] = frozenset({"text", "markdown", "rst", "code"})
 # Media types that a browser never runs, also not when it is handed a file of that type.
 HARMLESS = frozenset(
     one.mime_type for one in FORMATS if one.kind not in ("html", "eml", "epub", "zip")
@@ -102,8 +103,3 @@ def mime_type_of(name: str) -> str:
     """Media type by a name's ending only; octets where the ending is not known."""
     found = _BY_SUFFIX.get(PurePosixPath(name).suffix.lower())
     return found.mime_type if found else _others.guess_type(name, strict=True)[0] or OCTETS
-
-
-def words() -> Iterator[str]:
-    """Each format's first ending without its dot, source code and archives aside."""
-    return (one.suffixes[0][1:] for one in FORMATS if one.kind not in ("code", "zip"))

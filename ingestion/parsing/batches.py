@@ -14,13 +14,13 @@ from ingestion.parsing import sandbox
 from ingestion.parsing.answers import read_answer
 from ingestion.parsing.limits import Limits
 from minirag.errors import UnreadableSource
+from minirag.formats import PLAIN, kind_of_suffix
 from minirag.types import ParsedDocument, RawDocument
 
 # What shares a child: so many documents, of so many bytes each, and together.
 _MOST = 32
 _SMALL = 256 * 1024
 _TOGETHER = 2 * 1024 * 1024
-_SUFFIXES = frozenset({".md", ".markdown", ".mdown", ".mkd", ".txt", ".text", ".log"})
 _ALONE = b'{"alone": true}'
 
 Parsed = ParsedDocument | UnreadableSource
@@ -61,7 +61,7 @@ def _shared(raws: Sequence[RawDocument]) -> Iterator[list[int]]:
 def _is_plain(raw: RawDocument) -> bool:
     """By its name; the child looks at the content."""
     suffix = PurePosixPath(raw.key[-100:]).suffix.lower()
-    return not raw.url and suffix in _SUFFIXES and len(raw.content) <= _SMALL
+    return not raw.url and kind_of_suffix(suffix) in PLAIN and len(raw.content) <= _SMALL
 
 
 def _together(

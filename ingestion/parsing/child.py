@@ -20,8 +20,9 @@ from ingestion.parsing.entries import contents, listed
 from ingestion.parsing.links import page_links, sitemap_urls
 from ingestion.parsing.orders import Order, Task
 from ingestion.parsing.parsers import parse_bytes
-from ingestion.parsing.sniff import PLAIN, detect
+from ingestion.parsing.sniff import detect
 from minirag.errors import UnreadableSource
+from minirag.formats import PLAIN
 
 EXIT_MEMORY = 77
 EXIT_FAILED = 78

@@ -61,13 +61,14 @@ class _Reader:
         if depth > self._limits.depth or self._parts > _MOST_PARTS:
             raise UnreadableSource("The mail has too many parts, or they are nested too deeply.")
         kind = part.get_content_type()
-        inner = part.get_payload()
-        if kind == "multipart/alternative" and isinstance(inner, list):
+        payload = part.get_payload()
+        inner = [one for one in payload if isinstance(one, Message)] if part.is_multipart() else []
+        if kind == "multipart/alternative" and inner:
             self._alternative(inner, depth, level)
-        elif kind == "message/rfc822" and isinstance(inner, list):
+        elif kind == "message/rfc822" and inner:
             for message in inner:
                 self.mail(message, depth + 1, level + 1)
-        elif isinstance(inner, list):
+        elif inner:
             for one in inner:
                 self._part(one, depth + 1, level)
         elif part.get_content_disposition() == "attachment" or part.get_filename():

@@ -139,7 +139,10 @@ def without_furniture(texts: list[str]) -> list[str]:
         counts.update({form for line in _edges(lines) for form in _forms(line, number)})
     least = max(_FURNITURE_PAGES, _FURNITURE_SHARE * sum(bool(text) for text in texts))
     furniture = {form for form, count in counts.items() if count >= least}
-    return ["\n".join(_kept(lines, number, furniture)) for number, lines in enumerate(pages)]
+    kept = ["\n".join(_kept(lines, number, furniture)) for number, lines in enumerate(pages)]
+    # Labels, forms: where hardly anything else stands on the pages, it is no furniture.
+    emptied = sum(bool(text) and not rest for text, rest in zip(texts, kept, strict=True))
+    return texts if 2 * emptied > sum(bool(text) for text in texts) else kept
 
 
 def _edges(lines: list[str]) -> list[str]:

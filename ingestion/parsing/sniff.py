@@ -12,8 +12,6 @@ from ingestion.parsing.safe_zip import LOCKED, SafeArchive
 from minirag.errors import UnreadableSource
 from minirag.formats import SUPPORTED, Kind, kind_of_mime, kind_of_suffix
 
-# Kinds that are read by Python code alone.
-PLAIN: frozenset[Kind] = frozenset({"text", "markdown", "rst", "code"})
 _CONTAINERS: frozenset[Kind] = frozenset({"docx", "pptx", "xlsx", "odt", "epub", "zip"})
 # What is written in them may well begin as a web page does.
 _WRITTEN: frozenset[Kind] = frozenset({"text", "markdown", "rst", "code", "eml", "csv", "tsv"})

@@ -190,7 +190,7 @@ def make_odt(body: str, manifest: str = "") -> bytes:
     )
 
 
-def make_epub(chapters: dict[str, str], title: str = "The book", **extra: bytes) -> bytes:
+def make_epub(chapters: dict[str, str], extra: dict[str, bytes] | None = None) -> bytes:
     """A book whose spine lists ``chapters`` (file name to body) backwards by name."""
     order = sorted(chapters, reverse=True)
     items = "".join(
@@ -200,7 +200,7 @@ def make_epub(chapters: dict[str, str], title: str = "The book", **extra: bytes)
     spine = "".join(f'<itemref idref="i{at}"/>' for at in range(len(order)))
     package = (
         '<package xmlns="http://www.idpf.org/2007/opf" xmlns:dc="http://purl.org/dc/elements/1.1/">'
-        f"<metadata><dc:title>{title}</dc:title></metadata><manifest>{items}</manifest>"
+        f"<metadata><dc:title>The book</dc:title></metadata><manifest>{items}</manifest>"
         f"<spine>{spine}</spine></package>"
     )
     container = (
@@ -217,6 +217,6 @@ def make_epub(chapters: dict[str, str], title: str = "The book", **extra: bytes)
             "META-INF/container.xml": container.encode(),
             "OPS/book.opf": package.encode(),
             **pages,
-            **{name.replace("__", "/").replace("_xml", ".xml"): v for name, v in extra.items()},
+            **(extra or {}),
         }
     )

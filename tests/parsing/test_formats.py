@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from ingestion.parsing.document import Built, ContentLimits, Hints
 from ingestion.parsing.parsers import parse_bytes
 from ingestion.parsing.text import normalize_text
 from minirag.errors import UnreadableSource
+from minirag.formats import FORMATS, SUPPORTED, kind_of_mime, kind_of_suffix
 from tests.parsing.makers import (
     make_docx,
     make_epub,
@@ -21,6 +23,8 @@ from tests.parsing.makers import (
     make_zip,
     xlsx_rows,
 )
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def parse(data: bytes, key: str, mime_type: str = "", **limits: int) -> Built:
@@ -253,7 +257,7 @@ def test_a_book_in_the_order_of_its_spine() -> None:
 def test_a_book_that_its_publisher_locked() -> None:
     lock = b'<e><CipherReference URI="OPS/1.xhtml"/></e>'
     with pytest.raises(UnreadableSource, match="locked"):
-        parse(make_epub({"1.xhtml": "<p>x"}, **{"META-INF__encryption_xml": lock}), "a.epub")
+        parse(make_epub({"1.xhtml": "<p>x"}, {"META-INF/encryption.xml": lock}), "a.epub")
 
 
 def mail(**headers: str) -> EmailMessage:
@@ -354,6 +358,19 @@ def test_the_content_decides_then_the_type_then_the_name(
     assert parse(data, key, mime_type).text.startswith(starts)
 
 
-def test_the_words_for_people_name_every_format() -> None:
-    with pytest.raises(UnreadableSource, match="an archive"):
+def test_an_archive_under_another_name_is_told_what_to_do() -> None:
+    with pytest.raises(UnreadableSource, match=r"name it \.zip"):
         parse(make_zip({"a.txt": b"x"}), "a")
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/api.md", "CHANGELOG.md"])
+def test_the_pages_name_the_formats_that_are_read(page: str) -> None:
+    assert SUPPORTED in (ROOT / page).read_text()
+
+
+def test_the_words_for_people_name_every_format() -> None:
+    named = {word.strip() for word in SUPPORTED.replace(" and ", ", ").split(",")}
+    listed = {one.suffixes[0][1:] for one in FORMATS if one.kind not in ("code", "zip")}
+    assert named == listed | {"source code"}
+    assert all(kind_of_suffix(suffix) == one.kind for one in FORMATS for suffix in one.suffixes)
+    assert all(kind_of_mime(one.mime_type) for one in FORMATS)

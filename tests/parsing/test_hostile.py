@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,13 +15,11 @@ import pytest
 
 from ingestion.parsing.limits import Limits
 from ingestion.parsing.sandbox import Sandbox
-from minirag.errors import UnreadableSource
 from minirag.types import ParsedDocument, RawDocument
 from tests.parsing.bombs import LONG, QUICK, Bomb, reaching_out
+from tests.parsing.outcomes import MEMORY, SECONDS, outcome
 
 MALFORMED = Path(__file__).resolve().parents[3] / "shared" / "data" / "malformed"
-# What is promised, and what a document after a bomb may wait.
-SECONDS, MEMORY, PROMPT = 30, 512 << 20, 5.0
 WRONG = {"pdf": "docx", "docx": "xlsx", "html": "md", "json": "csv"}
 
 
@@ -32,23 +29,6 @@ def sandbox() -> Iterator[Sandbox]:
     sandbox.parse(RawDocument("start.txt", b"start", ""), Limits())
     yield sandbox
     sandbox.close()
-
-
-def outcome(sandbox: Sandbox, raw: RawDocument) -> ParsedDocument | str:
-    """Parsed, or the words of the refusal; whatever else happens fails the test."""
-    zygote, began = sandbox.pid, time.monotonic()
-    found: ParsedDocument | str
-    try:
-        found = sandbox.parse(raw, Limits())
-    except UnreadableSource as error:
-        found = error.message
-    assert time.monotonic() - began < SECONDS + 6  # the grace for the end itself included
-    assert sandbox.pid == zygote, "the zygote did not survive"
-    assert not Path(f"/proc/{zygote}/task/{zygote}/children").read_text(), "a child is left"
-    began = time.monotonic()
-    assert sandbox.parse(RawDocument("next.txt", b"next", ""), Limits()).text == "next"
-    assert time.monotonic() - began < PROMPT
-    return found
 
 
 def both_names(bomb: Bomb) -> list[RawDocument]:
