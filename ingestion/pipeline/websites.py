@@ -75,7 +75,7 @@ def _items(
         error = page.error
         if page.gone:
             if document is not None and document.generation:
-                listing.gone.add(page.key)
+                listing.gone[page.key] = refusal(page.status)
                 continue
             error = refusal(page.status)
         if page.raw is None and error is None and not page.unchanged:
