@@ -86,7 +86,7 @@ def test_work_that_is_under_way_is_enough(plant: Plant, source: Source, state: s
 @pytest.mark.parametrize("why", ["suspended", "deleted", "off", "not yet"])
 def test_nothing_is_fetched_for_nobody(plant: Plant, source: Source, why: str) -> None:
     now = timezone.now()
-    values = {
+    values: dict[str, Any] = {
         "suspended": {},
         "deleted": {"deleted_at": now},
         "off": {"refresh": "off"},

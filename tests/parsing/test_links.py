@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ingestion.parsing import discovery
+from ingestion.parsing import sandbox
 from ingestion.parsing.discovery import find_links, read_sitemap
 from ingestion.parsing.document import ContentLimits, Hints
 from ingestion.parsing.links import page_links, sitemap_urls
@@ -110,7 +110,7 @@ def test_what_is_no_sitemap_says_so(data: bytes, words: str) -> None:
     ],
 )
 def test_a_child_that_was_taken_over_is_not_believed(monkeypatch: Any, answer: Any) -> None:
-    monkeypatch.setattr(discovery.sandbox, "answers", lambda *_: json.dumps(answer).encode())
+    monkeypatch.setattr(sandbox, "answers", lambda *_: json.dumps(answer).encode())
     raw = RawDocument("x", b"x", "text/html", url="http://x.test/")
     for ask in (find_links, read_sitemap):
         with pytest.raises(UnreadableSource, match="broken answer"):
