@@ -1,6 +1,7 @@
 """Rows against points, both ways, tenant by tenant: what a search cannot find, what nobody names.
 
-Points of work that is under way (a running job's documents) are neither.
+Points of work that is under way (a running job's documents), or that broke off so lately that a
+retry may want them, are neither.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
+from ingestion.endings import kept_for_retry
 from ingestion.housekeeping import delete_points, hold_still
 from ingestion.models import IngestJob, JobState
 from ingestion.pipeline.index import Shelf, known_shelf
@@ -102,10 +104,10 @@ def _unnamed(shelf: Shelf, points: set[UUID]) -> set[UUID]:
     suspects = points - named
     if not suspects:
         return suspects
-    busy = IngestJob.objects.filter(state=JobState.RUNNING).values("source_id")
-    under_way = list(
-        Document.objects.filter(source_id__in=busy, stale_points=True).values_list("pk", flat=True)
-    )
+    busy = Q(source_id__in=IngestJob.objects.filter(state=JobState.RUNNING).values("source_id"))
+    kept = Q(source_id__in=kept_for_retry().values("source_id"), deleted_at__isnull=True)
+    marked = Document.objects.filter(busy | kept, stale_points=True)
+    under_way = list(marked.values_list("pk", flat=True))
     for batch in _batches(under_way):
         selector = PointSelector(document_ids=batch)
         suspects -= set(shelf.store.scroll_ids(shelf.space, shelf.tenant_id, selector))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 
 from django.conf import settings
@@ -20,6 +21,7 @@ from minirag.memory import share_heaps
 from minirag.server import run_server
 from minirag.server_lock import hold_server_lock
 
+_SWITCH_SECONDS = 0.001
 logger = logging.getLogger(__name__)
 
 
@@ -44,6 +46,8 @@ def serve(host: str, port: int, on_serving: Callable[[], None]) -> None:
     With ``REDIS_URL`` this is one web process of several, and the workers are Celery's.
     """
     share_heaps()
+    # Threads that compute give way to the event loop after 1 ms, not 5: it sends all the tokens.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     if not settings.PUBLIC_URL_IS_NAMED:
         # Links and origins then name the port that was asked for, not the usual one.
         settings.MINIRAG_PUBLIC_URL = base_url(host, port)

@@ -38,6 +38,11 @@ _CODE = (
     ".yaml .yml .toml .ini .cfg .conf .properties .xml .xsd .tf .gradle .cmake .tex .diff .patch"
 )
 
+_CODE_TYPES = (
+    "text/javascript", "application/javascript", "application/xml", "text/xml", "text/css",
+    "application/yaml", "application/x-yaml", "application/toml", "text/x-python",
+)  # fmt: skip
+
 FORMATS: tuple[Format, ...] = (
     Format("text", (".txt", ".text", ".log"), "text/plain"),
     Format("markdown", (".md", ".markdown", ".mdown", ".mkd"), "text/markdown",
@@ -55,7 +60,7 @@ FORMATS: tuple[Format, ...] = (
     Format("jsonl", (".jsonl", ".ndjson"), "application/jsonl", ("application/x-ndjson",)),
     Format("epub", (".epub",), "application/epub+zip"),
     Format("eml", (".eml",), "message/rfc822"),
-    Format("code", tuple(_CODE.split()), "text/plain"),
+    Format("code", tuple(_CODE.split()), "text/plain", _CODE_TYPES),
     Format("zip", (".zip",), "application/zip", ("application/x-zip-compressed",)),
 )  # fmt: skip
 
@@ -85,7 +90,12 @@ def kind_of_suffix(suffix: str) -> Kind | None:
 
 def kind_of_mime(mime_type: str) -> Kind | None:
     """Kind by a media type, its parameters aside; None where it says nothing."""
-    return _BY_MIME.get(mime_type.partition(";")[0].strip().lower())
+    plain = mime_type.partition(";")[0].strip().lower()
+    if found := _BY_MIME.get(plain):
+        return found
+    if plain.endswith("+json"):
+        return "json"
+    return "code" if plain.endswith("+xml") else None
 
 
 def mime_type_of(name: str) -> str:

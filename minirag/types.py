@@ -159,6 +159,24 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredPoint:
+    """What a store says of a point beside its vectors; None where the field is lost or damaged."""
+
+    id: UUID
+    chunk_id: UUID | None
+    document_id: UUID | None
+    source_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVectors:
+    """A point's vectors as the store holds them: ``dense`` is float32, L2-normalised."""
+
+    dense: Vector
+    sparse: SparseVector
+
+
+@dataclass(frozen=True, slots=True)
 class PointSelector:
     """Which points of one tenant. ``None`` means any; an empty sequence selects nothing."""
 

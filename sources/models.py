@@ -112,7 +112,7 @@ class Document(TenantOwned):
     metadata = models.JSONField(default=dict, blank=True)
     # 0: nothing ingested yet. The flip to n+1 is one transaction.
     generation = models.PositiveIntegerField(default=0)
-    # What the live generation was made with, so that a changed setting re-indexes.
+    # How the live generation was cut, so that a changed setting cuts anew.
     index_model = models.CharField(max_length=200, blank=True)
     # Points are being written or left over: set before the first one, cleared after the sweep.
     stale_points = models.BooleanField(default=False, editable=False)
@@ -156,6 +156,9 @@ class Chunk(TenantOwned):
     token_count = models.PositiveIntegerField()
     enabled = models.BooleanField(default=True)
     qdrant_point_id = models.UUIDField(unique=True)
+    # SHA-256 of what was embedded (headings and text): the same words have their vector already.
+    # Empty on rows of before it was kept, and then like no other.
+    embedded_hash = models.CharField(max_length=64, blank=True, editable=False)
 
     class Meta(TenantOwned.Meta):
         ordering = ["document", "ordinal"]
@@ -164,7 +167,10 @@ class Chunk(TenantOwned):
                 fields=["document", "text_hash", "occurrence"], name="one_chunk_per_occurrence"
             )
         ]
-        indexes = [models.Index(fields=["document", "ordinal"])]
+        indexes = [
+            models.Index(fields=["document", "ordinal"]),
+            models.Index(fields=["tenant", "embedded_hash"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.document_id} #{self.ordinal}"

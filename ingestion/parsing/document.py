@@ -71,6 +71,11 @@ class DocumentBuilder:
     def length(self) -> int:
         return self._length
 
+    @property
+    def next_block(self) -> int:
+        """Where a block would start that is added now."""
+        return self._length + 2 if self._length else 0
+
     def line(self, text: str) -> tuple[int, int] | None:
         """Add ``text`` on a new line; an empty one becomes a blank line. Returns its span."""
         text = normalize_text(text)
@@ -105,6 +110,16 @@ class DocumentBuilder:
         """Remember a heading whose text stands already."""
         if clean_title(title):
             self._headings.append((start, end, level, clean_title(title)))
+
+    def include(self, built: Built, deeper: int = 0) -> tuple[int, int] | None:
+        """Add another document's text as a block, its headings ``deeper`` levels down."""
+        span = self.block(built.text)
+        if span is not None:
+            self._headings += [
+                (span[0] + start, span[0] + end, min(9, level + deeper), title)
+                for start, end, level, title in built.headings
+            ]
+        return span
 
     def mark_page(self, number: int, span: tuple[int, int]) -> None:
         self._pages.append((*span, number))

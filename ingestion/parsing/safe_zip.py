@@ -79,6 +79,10 @@ class SafeArchive:
         except _BAD as error:
             raise UnreadableSource(DAMAGED) from error
 
+    def start(self, name: str, most: int) -> bytes:
+        """The part's first ``most`` bytes (up to 64 KiB). Raises ``UnreadableSource``."""
+        return next(self.pieces(name), b"")[:most]
+
     def read(self, name: str) -> bytes:
         """All of the part. Raises ``UnreadableSource``."""
         return b"".join(self.pieces(name))

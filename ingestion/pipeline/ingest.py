@@ -16,19 +16,20 @@ from uuid import UUID
 from django.conf import settings
 
 from ingestion.claims import others_wait
-from ingestion.leases import Cancelled, JobRun, TurnOver
+from ingestion.leases import Cancelled, JobRun, Postponed, TurnOver
 from ingestion.pipeline import rows as documents
-from ingestion.pipeline.index import Index, open_index
+from ingestion.pipeline.index import Index, is_switching, open_index
 from ingestion.pipeline.listing import Listing
 from ingestion.pipeline.listings import list_items
 from ingestion.pipeline.outcomes import Outcome, Tally
 from ingestion.pipeline.plans import DocumentPlan, Rows, Target, make_plan, standing_rows
 from ingestion.pipeline.progress import Progress
-from ingestion.pipeline.reading import Reading, cut, load, weight
+from ingestion.pipeline.reading import Item, Reading, cut, load, weight
 from ingestion.pipeline.removal import remove_leftovers
 from ingestion.pipeline.sync import finish
 from ingestion.pipeline.unchanged import is_unchanged, stale_labels
 from ingestion.pipeline.versions import publish, touch_documents
+from ingestion.suspects import least_suspect_first, verdict, without_suspects
 from minirag.errors import MiniRAGError, ProviderRejected
 from minirag.types import Stage
 from sources.models import Chunk, Source, SourceType
@@ -54,6 +55,8 @@ class _Work:
     listing: Listing = field(default_factory=Listing)
     tally: Tally = field(default_factory=Tally)
     window: list[DocumentPlan] = field(default_factory=list)
+    # Keys of the documents in the window.
+    keys: dict[UUID, str] = field(default_factory=dict)
     # Texts that a crawl has met: by hash, the key and whether its row stood before.
     texts: dict[str, tuple[str, bool]] = field(default_factory=dict)
     begun: float = field(default_factory=time.monotonic)
@@ -79,28 +82,44 @@ def ingest_source(run: JobRun) -> Outcome:
     if source is None:
         raise Cancelled
     work = _Work(run, source, open_index(run), Progress(run))
+    listed = list_items(source, work.index.signature, work.listing, run.job.started_at)
+    apart: list[Item] = []
+    _read(work, without_suspects(run.job, listed, apart))
+    for item in least_suspect_first(run.job, apart):
+        _read(work, iter([[_unless_hopeless(run, item)]]))
+    run.begin(())
+    finish(run, source, work.listing, work.tally, work.index.signature)
+    remove_leftovers(run, work.index, source.pk)
+    return work.tally.outcome()
+
+
+def _read(work: _Work, groups: Iterator[list[Item]]) -> None:
+    """Take in what ``groups`` hold; at the end nothing of it is under way."""
     cutting = partial(cut, work.index.size)
-    for readings in run.ahead(cutting, _begun(work), weight, _MOST_AHEAD):
+    for readings in work.run.ahead(cutting, _begun(work, groups), weight, _MOST_AHEAD):
         rows = standing_rows([r.document.pk for r in readings if r.document])
         for reading in readings:
             _take(work, reading, rows)
     _close_window(work)
     if work.turn_over:
         raise TurnOver
-    finish(run, source, work.listing, work.tally, work.index.signature)
-    remove_leftovers(run, work.index, source.pk)
-    return work.tally.outcome()
 
 
-def _begun(work: _Work) -> Iterator[list[Reading]]:
+def _unless_hopeless(run: JobRun, item: Item) -> Item:
+    """A document over which a worker may have died: as it is, or failed without another look."""
+    error = verdict(run.job, item.key)
+    return item if error is None else replace(item, raw=None, unchanged=False, error=error)
+
+
+def _begun(work: _Work, groups: Iterator[list[Item]]) -> Iterator[list[Reading]]:
     """What has to be parsed, read group by group; what is unchanged or unreadable is counted."""
-    since = work.run.job.started_at
-    groups = list_items(work.source, work.index.signature, work.listing, since)
     waited_for = False
     # Listing may fetch: beside this thread, which stays free to stop.
     while (items := work.run.call(partial(next, groups, None))) is not None:
         work.progress.at(Stage.LOAD)
         work.listing.present.update(item.key for item in items)
+        work.run.documents_read = len(work.listing.present)
+        work.run.begin(item.key for item in items)
         readings = work.run.call(partial(load, work.source, items))
         _fail(work, [reading for reading in readings if reading.error is not None])
         readable = [reading for reading in readings if reading.error is None]
@@ -126,6 +145,7 @@ def _take(work: _Work, reading: Reading, rows: Mapping[UUID, Rows]) -> None:
         return
     assert document is not None and parsed is not None
     if _is_doubled(work, reading, held=document.text_hash == reading.text_hash):
+        work.run.finished([reading.item.key])
         return
     if work.full:
         _close_window(work)
@@ -134,10 +154,10 @@ def _take(work: _Work, reading: Reading, rows: Mapping[UUID, Rows]) -> None:
     title = reading.raw.title or parsed.title or reading.item.key
     metadata = {**parsed.metadata, **reading.facts.metadata}
     facts = replace(reading.facts, title=title, metadata=metadata, text_hash=reading.text_hash)
-    reuse = work.index.same_space(document.index_model)
-    target = Target(document.pk, work.source.pk, document.generation, reuse)
-    plan = make_plan(work.index, target, parsed.text, reading.chunks, facts, rows[document.pk])
+    target = Target(document.pk, work.source.pk, document.generation, reuse=True)
+    plan = make_plan(target, parsed.text, reading.chunks, facts, rows[document.pk])
     work.window.append(plan)
+    work.keys[document.pk] = reading.item.key
     work.progress.found(len(plan.chunks))
 
 
@@ -147,6 +167,7 @@ def _changed(work: _Work, readings: Sequence[Reading]) -> list[Reading]:
     changed: list[Reading] = []
     for reading in readings:
         (same if is_unchanged(reading, work.index.signature) else changed).append(reading)
+    work.run.finished(reading.item.key for reading in same)
     same = [reading for reading in same if not _is_doubled(work, reading, held=True)]
     if same:
         stale = [
@@ -193,6 +214,7 @@ def _fail(work: _Work, readings: Sequence[Reading]) -> None:
     for reading in readings:
         assert reading.error is not None
         work.tally.failed(reading.error)
+    work.run.finished(reading.item.key for reading in readings)
 
 
 def _close_window(work: _Work) -> None:
@@ -203,6 +225,7 @@ def _close_window(work: _Work) -> None:
     try:
         publish(work.run, work.index, plans, work.progress)
         work.tally.good += len(plans)
+        work.run.finished(work.keys.pop(plan.document_id) for plan in plans)
     except ProviderRejected as error:
         if len(plans) == 1:
             _rejected(work, plans[0], error)
@@ -215,6 +238,7 @@ def _close_window(work: _Work) -> None:
 def _rejected(work: _Work, plan: DocumentPlan, error: MiniRAGError) -> None:
     documents.rejected(work.run, plan.document_id, error)
     work.tally.failed(error)
+    work.run.finished([work.keys.pop(plan.document_id)])
     if not work.tally.good and work.tally.bad >= _MOST_REJECTED:
         raise error
 
@@ -225,5 +249,7 @@ def _waited_for(work: _Work) -> bool:
         return False
     with platform_scope("does another tenant wait for a worker"):
         waiting = others_wait(work.run.job.tenant_id)
+    if is_switching(work.run.job.tenant_id):
+        raise Postponed(0, "The tenant's index is just being exchanged.")
     work.begun = time.monotonic()
     return waiting

@@ -101,6 +101,15 @@ def cut(size: ChunkSize, readings: Sequence[Reading]) -> list[Reading]:
     return list(readings)
 
 
+def stands(reading: Reading, signature: str) -> bool:
+    """Whether the row has this very content already, made with the index of ``signature``."""
+    document = reading.document
+    if document is None or not document.generation or document.error is not None:
+        return False
+    made = (document.content_hash, document.index_model)
+    return made == (reading.facts.content_hash, signature)
+
+
 def weight(readings: Sequence[Reading]) -> int:
     """Bytes that ``readings`` hold, at least one."""
     return sum(len(reading.raw.content) for reading in readings) or 1

@@ -11,11 +11,10 @@ from django.db.models import Q
 
 from ingestion.leases import JobRun
 from ingestion.models import IngestJob, JobState
-from ingestion.pipeline.index import Shelf, known_shelf, known_space
+from ingestion.pipeline.index import Shelf, known_shelf, shelves
 from ingestion.pipeline.outcomes import Outcome
 from ingestion.pipeline.progress import Progress
 from ingestion.pipeline.versions import stored_points, sweep_points
-from minirag import wiring
 from minirag.errors import RetrievalUnavailable
 from minirag.types import PointSelector, Stage
 from sources.models import Chunk, Document, Source
@@ -33,7 +32,7 @@ def remove_leftovers(run: JobRun, shelf: Shelf, source_id: UUID) -> None:
         batch = ids[at : at + _BATCH]
         sweep_points(run, shelf, batch, stored_points(run, shelf, batch))
         gone = Document.objects.filter(pk__in=batch, deleted_at__isnull=False)
-        _delete_rows(run, list(gone.values_list("pk", flat=True)))
+        delete_rows(run, list(gone.values_list("pk", flat=True)))
 
 
 def tidy(run: JobRun) -> None:
@@ -48,10 +47,10 @@ def delete_source(run: JobRun) -> Outcome:
     job = run.job
     progress = Progress(run)
     progress.at(Stage.SWEEP)
-    _delete_points(run, _selector(job))
+    delete_points_of(run, _selector(job))
     doomed = Document.objects.filter(_rows(job)).order_by("pk")
     while ids := list(doomed.values_list("pk", flat=True)[:_BATCH]):
-        _delete_rows(run, ids)
+        delete_rows(run, ids)
     if job.document_id is None:
         with transaction.atomic():
             run.fence()
@@ -74,17 +73,20 @@ def _rows(job: IngestJob) -> Q:
     return Q(source_id=job.source_id, source__deleted_at__isnull=False)
 
 
-def _delete_points(run: JobRun, selector: PointSelector) -> None:
-    space = known_space(run.job.tenant_id)
-    if space is None:
-        return  # nothing was ever indexed for this tenant
-    store = wiring.vector_store()
-    run.call(partial(store.delete, space, run.job.tenant_id, selector))
-    if run.call(partial(store.count, space, run.job.tenant_id, selector)):
-        raise RetrievalUnavailable("The index did not delete all of the vectors.")
+def delete_points_of(run: JobRun, selector: PointSelector) -> None:
+    """The tenant's points that ``selector`` names, gone and counted, from every index it has: the
+    live one, one that is being built, one that is kept.
+
+    Raises ``RetrievalUnavailable`` where the store does not answer, or still holds some.
+    """
+    for shelf in shelves(run.job.tenant_id):
+        run.call(partial(shelf.store.delete, shelf.space, shelf.tenant_id, selector))
+        if run.call(partial(shelf.store.count, shelf.space, shelf.tenant_id, selector)):
+            raise RetrievalUnavailable("The index did not delete all of the vectors.")
 
 
-def _delete_rows(run: JobRun, document_ids: Collection[UUID]) -> None:
+def delete_rows(run: JobRun, document_ids: Collection[UUID]) -> None:
+    """As ``erase_rows``, with the job in hand."""
     if not document_ids:
         return
     with transaction.atomic():

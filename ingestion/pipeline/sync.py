@@ -36,7 +36,7 @@ def finish(run: JobRun, source: Source, listing: Listing, tally: Tally, signatur
         for error in listing.gone.values():
             tally.failed(error)
     _settle_archives(run, listing, signature)
-    rows = _rows(source)
+    rows = rows_without_upload(source)
     _found_again(run, rows, listing)
     lost = _lost(run, source, rows, listing, tally)
     lost = _moved(run, rows, lost, signature)
@@ -44,31 +44,47 @@ def finish(run: JobRun, source: Source, listing: Listing, tally: Tally, signatur
     _bury(run, [row.pk for row in (*lost, *doubled)])
 
 
-def _rows(source: Source) -> list[Document]:
+def rows_without_upload(source: Source) -> list[Document]:
     """The live rows that no upload of their own stands behind."""
     live = Document.objects.filter(
         source=source, deleted_at__isnull=True, upload="", pending_upload=""
     )
     return list(
         live.only(
-            "pk", "key", "generation", "missing_since", "text_hash", "index_model", "created_at"
+            "pk",
+            "key",
+            "title",
+            "generation",
+            "missing_since",
+            "text_hash",
+            "index_model",
+            "created_at",
         ).order_by("created_at", "pk")
     )
+
+
+def missing(
+    source: Source, rows: Sequence[Document], listing: Listing, *, good: int, bad: int
+) -> list[Document]:
+    """Rows that the source holds no longer, after ``good`` documents and ``bad`` ones."""
+    if not prunes(source) or (not good and source.type != SourceType.FILE):
+        return []
+    absent = [row for row in rows if row.key not in listing.present | listing.gone.keys()]
+    if source.type == SourceType.FILE:
+        return absent
+    if source.type not in _LISTED:
+        return [] if bad else absent
+    gone = [row for row in rows if row.key in listing.gone and row.key not in listing.present]
+    return [*gone, *absent] if listing.complete else gone
 
 
 def _lost(
     run: JobRun, source: Source, rows: Sequence[Document], listing: Listing, tally: Tally
 ) -> list[Document]:
     """Rows that may go."""
-    if not prunes(source) or (not tally.good and source.type != SourceType.FILE):
-        return []
-    absent = [row for row in rows if row.key not in listing.present | listing.gone.keys()]
-    if source.type == SourceType.FILE:
-        return absent
+    lost = missing(source, rows, listing, good=tally.good, bad=tally.bad)
     if source.type not in _LISTED:
-        return [] if tally.bad else absent
-    gone = [row for row in rows if row.key in listing.gone and row.key not in listing.present]
-    lost = [*gone, *absent] if listing.complete else gone
+        return lost
     held = sum(1 for row in rows if row.generation)
     found = len(listing.present - listing.doubled)
     if len(lost) <= _FEW or 2 * found >= held:

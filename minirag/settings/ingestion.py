@@ -17,12 +17,17 @@ MINIRAG_JOB_LEASE_SECONDS = env.float("MINIRAG_JOB_LEASE_SECONDS", default=30.0)
 MINIRAG_JOB_HEARTBEAT_SECONDS = env.float("MINIRAG_JOB_HEARTBEAT_SECONDS", default=1.0)
 # Workers that may die over one job before it fails.
 MINIRAG_JOB_CRASHES = env.int("MINIRAG_JOB_CRASHES", default=3)
+# Documents of one job that may each have cost so many workers and be given up; with more of them
+# the job fails.
+MINIRAG_JOB_POISONS = env.int("MINIRAG_JOB_POISONS", default=10)
 # Attempts while a provider or the vector store is not available, before the job fails.
 MINIRAG_JOB_ATTEMPTS = env.int("MINIRAG_JOB_ATTEMPTS", default=8)
 # Longest wait between two attempts, in seconds; a provider's Retry-After is honoured up to it.
 MINIRAG_JOB_BACKOFF_SECONDS = env.float("MINIRAG_JOB_BACKOFF_SECONDS", default=300.0)
+# Seconds for which the vectors of a job that failed or was cancelled are kept for a retry.
+MINIRAG_JOB_KEEP_SECONDS = env.float("MINIRAG_JOB_KEEP_SECONDS", default=3600.0)
 # Seconds after which a job makes room when other tenants wait.
-MINIRAG_JOB_SLICE_SECONDS = env.float("MINIRAG_JOB_SLICE_SECONDS", default=15.0)
+MINIRAG_JOB_SLICE_SECONDS = env.float("MINIRAG_JOB_SLICE_SECONDS", default=5.0)
 # Seconds between two looks of the sweeper for expired leases and jobs that have become due.
 MINIRAG_SWEEP_SECONDS = env.float("MINIRAG_SWEEP_SECONDS", default=2.0)
 # Seconds between two rounds of housekeeping: stored files, idempotency records and points that
@@ -30,6 +35,22 @@ MINIRAG_SWEEP_SECONDS = env.float("MINIRAG_SWEEP_SECONDS", default=2.0)
 MINIRAG_HOUSEKEEPING_SECONDS = env.float("MINIRAG_HOUSEKEEPING_SECONDS", default=3600.0)
 # Embedding calls of one job at a time.
 MINIRAG_EMBED_PARALLEL = env.int("MINIRAG_EMBED_PARALLEL", default=2)
+# A new index beside the old one: embedding calls at a time, seconds of rest between two rounds, and
+# hours for which the old one is kept for a rollback.
+MINIRAG_REINDEX_PARALLEL = env.int("MINIRAG_REINDEX_PARALLEL", default=1)
+MINIRAG_REINDEX_PAUSE_SECONDS = env.float("MINIRAG_REINDEX_PAUSE_SECONDS", default=0.0)
+MINIRAG_INDEX_KEEP_HOURS = env.float("MINIRAG_INDEX_KEEP_HOURS", default=24.0)
+
+# --- preview: what one look ahead may cost -----------------------------------------------------
+
+# Seconds on the clock, documents, and bytes of them; beyond, the preview says it is not complete.
+MINIRAG_PREVIEW_SECONDS = env.float("MINIRAG_PREVIEW_SECONDS", default=20.0)
+MINIRAG_PREVIEW_DOCUMENTS = env.int("MINIRAG_PREVIEW_DOCUMENTS", default=200)
+MINIRAG_PREVIEW_BYTES = env.int("MINIRAG_PREVIEW_BYTES", default=16 * 1024 * 1024)
+# Chunks that are shown as they would be.
+MINIRAG_PREVIEW_CHUNKS = env.int("MINIRAG_PREVIEW_CHUNKS", default=10)
+# Previews of one process at a time.
+MINIRAG_PREVIEW_PARALLEL = env.int("MINIRAG_PREVIEW_PARALLEL", default=2)
 
 # --- parsing: what one document may cost its child process -------------------------------------
 

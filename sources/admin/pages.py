@@ -10,6 +10,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
+from ingestion.pages import PreviewPage
 from ingestion.services import schedule_delete, schedule_document_delete, schedule_ingest
 from sources import services
 from sources.admin.forms import OPTION_FIELDS, SourceForm, option_changes, option_field
@@ -51,7 +52,7 @@ class DocumentInline(ScopedInline):
 
 
 @register(Source)
-class SourceAdmin(DomainAdmin):
+class SourceAdmin(PreviewPage):
     form = SourceForm
     add_scope = change_scope = delete_scope = TokenScope.WRITE
     list_display = ("name", "type", "status", "document_count", "problem", "last_ingested_at")

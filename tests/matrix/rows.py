@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from bots.models import BotProfile, BotSource
 from chat.models import Chat, Citation, Message, MessageRole, MessageStatus
-from ingestion.models import IngestJob, JobState
+from ingestion.models import CredentialPause, IngestJob, JobState
 from minirag.types import Credentials
 from sources.models import Chunk, Document, DocumentStatus, Source, SourceStatus
 from tenants.models import ApiToken, AuditEvent, Membership, Role, Tenant, User
@@ -46,12 +46,19 @@ def build_side(slug: str) -> Side:
         tenant = Tenant.objects.create(
             name=slug.title(), slug=slug, embedding_model="fake/embedder", index_dimensions=64
         )
+    return furnish(tenant)
+
+
+def furnish(tenant: Tenant) -> Side:
+    """A live and a deleted row of every kind in ``tenant``."""
+    slug = tenant.slug
     canary = f"CANARY-{slug}-" + hashlib.sha256(slug.encode()).hexdigest()[:12]
     side = Side(tenant, person(tenant, Role.OWNER), canary)
     with side.scope():
         side.live = {name: make(side) for name, make in MAKERS.items()}
         side.deleted = {name: make(side) for name, make in MAKERS.items()}
         _delete(side.deleted)
+        make_message(side)  # so that the lists of both sites hold more than one of these
         AuditEvent.objects.create(
             tenant_id=tenant.pk, actor_kind="user", actor=canary, action="source.create",
             detail={"name": canary},
@@ -61,6 +68,7 @@ def build_side(slug: str) -> Side:
             bot_profile_id=side.live["bot_profile_id"],
         )  # fmt: skip
         MonthlySpend.objects.create(month=timezone.now().date().replace(day=1), spent_nano=5)
+        CredentialPause.objects.create(digest="d", until=timezone.now(), asked_seconds=1.0)
     return side
 
 
@@ -179,8 +187,8 @@ def _delete(rows: dict[str, str]) -> None:
     Document.objects.filter(pk=rows["document_id"]).update(deleted_at=now)
     of_chunk = Chunk.objects.get(pk=rows["chunk_id"]).document_id
     Document.objects.filter(pk=of_chunk).update(deleted_at=now)
-    Chat.objects.filter(pk=rows["chat_id"]).update(deleted_at=now)
-    Chat.objects.filter(messages=rows["message_id"]).update(deleted_at=now)
+    Chat.objects.filter(messages=rows["message_id"]).delete()
+    Chat.objects.filter(pk=rows["chat_id"]).delete()
     BotProfile.objects.filter(pk=rows["bot_profile_id"]).delete()
     IngestJob.objects.filter(pk=rows["job_id"]).delete()
     ApiToken.objects.filter(pk=rows["token_id"]).update(revoked_at=now)

@@ -1,8 +1,4 @@
-"""A worker's hold on a job: heartbeat, fence, cancel, progress, and its one end.
-
-Every write names the run token, so a worker that lost its job writes nothing. Blocking work (a
-provider, a parser, a fetch) runs beside the holder, which is therefore always free to stop.
-"""
+"""``JobRun``: one worker holding one job, from its claim to its one end."""
 
 from __future__ import annotations
 
@@ -10,71 +6,50 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, wait
+from collections.abc import Iterable
 from contextvars import copy_context
 from datetime import timedelta
-from functools import partial
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.db.models import QuerySet
 
 from ingestion.clock import database_now
-from ingestion.endings import SUPERSEDED, settle_source, superseded
+from ingestion.endings import SUPERSEDED, settle_build, settle_source, superseded
+from ingestion.leases.beside import Beside
+from ingestion.leases.stops import Cancelled, LeaseLost, TooLate, TurnOver, going_down
 from ingestion.models import IngestJob, JobState
 from minirag.errors import ErrorField
 from minirag.types import Stage
 
 log = logging.getLogger(__name__)
-S = TypeVar("S")
-T = TypeVar("T")
-# Seconds between two looks at the stop flags while a blocking call is under way.
-_LOOK = 0.1
-# Pieces of work that go on ahead of the one whose answer is looked at.
-_AHEAD = 2
+
+# Seconds that a measured rate looks back.
+_PACE_SECONDS = 30.0
 
 
-# Set while this process goes down: its jobs go back to the queue, for whoever comes next.
-going_down = threading.Event()
-
-
-class JobStopped(Exception):
-    """The work ends here, at somebody else's word."""
-
-
-class Cancelled(JobStopped):
-    """Its owner asked for it."""
-
-
-class LeaseLost(JobStopped):
-    """Another worker has the job, or nobody: write nothing more."""
-
-
-class TooLate(JobStopped):
-    """The run has ended; what it still wanted to tidy up is left for the housekeeping."""
-
-
-class TurnOver(JobStopped):
-    """Other tenants wait, or the process goes down: back to the queue, to go on later."""
-
-
-class JobRun:
+class JobRun(Beside):
     """One worker holding one job. Use as a context manager inside the tenant's scope."""
 
     def __init__(self, job: IngestJob) -> None:
+        super().__init__()
         self.job = job
         self._stop = threading.Event()
         self._cancelled = threading.Event()
         self._lost = threading.Event()
-        self._closes = 0.0
-        self._writes: list[Future[None]] = []
         # Whether this run has stored anything: then the next failure is no repeated one.
         self.advanced = False
+        # Digest of the provider's credential that the work uses, once it is known.
+        self.credential = ""
+        # Documents that this run has begun to read, and chunks that it has embedded.
+        self.documents_read = 0
+        self.embedded = 0
+        self._under_way: dict[str, None] = {}
         self._progress = (job.stage, job.done, job.total)
         self._written = self._progress
+        self._paces = deque([(job.pace_at or database_now(), 0)])
         self._renewed = time.monotonic()
         self._thread = threading.Thread(
             target=copy_context().run, args=(self._beat,), name=f"lease-{job.pk}", daemon=True
@@ -127,68 +102,25 @@ class JobRun:
         self._progress = (str(stage), done, total)
         self.check()
 
-    def start(self, work: Callable[[], T]) -> Future[T]:
-        """Run ``work`` beside this thread. Nothing waits for it at the process's end."""
-        future: Future[T] = Future()
+    def stored(self, chunks: int) -> None:
+        """So many chunks more were embedded and are in the store."""
+        self.advanced = True
+        self.embedded += chunks
 
-        def body() -> None:
-            try:
-                future.set_result(work())
-            except BaseException as error:  # noqa: BLE001 - handed over to who waits for it
-                future.set_exception(error)
-            finally:
-                connections.close_all()
+    def begin(self, keys: Iterable[str]) -> None:
+        """Write down, before anything is done with them, which documents are under way.
 
-        threading.Thread(target=copy_context().run, args=(body,), daemon=True).start()
-        return future
-
-    def result(self, future: Future[T]) -> T:
-        """Wait for ``future``, or raise as ``check`` does and leave it to itself."""
-        while not wait([future], timeout=_LOOK).done:
-            self.check()
-        return future.result()
-
-    def call(self, work: Callable[[], T]) -> T:
-        """``work()``, given up within a moment when the job is cancelled or lost."""
-        self.check()
-        return self.result(self.start(work))
-
-    def write(self, work: Callable[[], None]) -> None:
-        """As ``call``, for what goes to the store: the run knows what may still arrive there."""
-        self.check()
-        future = self.start(work)
-        self._writes = [write for write in self._writes if not write.done()] + [future]
-        self.result(future)
-
-    def close(self, seconds: float) -> None:
-        """From now on only tidying up: for ``seconds``, whoever asked to stop."""
-        self._closes = time.monotonic() + seconds
-
-    def written(self) -> bool:
-        """Wait until nothing is on its way to the store any more; False where that takes long."""
-        wait(self._writes, timeout=max(0.0, self._closes - time.monotonic()))
-        return all(write.done() for write in self._writes)
-
-    def ahead(
-        self, work: Callable[[S], T], inputs: Iterable[S], weigh: Callable[[S], int], most: int
-    ) -> Iterator[T]:
-        """``work`` of each input, in order; the next ones begin while one's answer is looked at.
-
-        Under way at a time are few inputs, of ``most`` weight together, or a single one.
+        Should this process die, they are what it may have died of. Raises as ``check``.
         """
-        waiting: deque[tuple[int, Future[T]]] = deque()
-        total = 0
-        for given in inputs:
-            weight = weigh(given)
-            while waiting and (total + weight > most or len(waiting) >= _AHEAD):
-                done, future = waiting.popleft()
-                yield self.result(future)
-                total -= done
-            self.check()
-            waiting.append((weight, self.start(partial(work, given))))
-            total += weight
-        for _, future in waiting:
-            yield self.result(future)
+        self._under_way |= dict.fromkeys(keys)
+        if not self._mine().update(under_way=list(self._under_way)):
+            self._lost.set()
+        self.check()
+
+    def finished(self, keys: Iterable[str]) -> None:
+        """These documents are no longer under way; the row says so with the next ``begin``."""
+        for key in keys:
+            self._under_way.pop(key, None)
 
     # --- its end -----------------------------------------------------------------------------
 
@@ -202,13 +134,17 @@ class JobRun:
             stage=stage,
             done=done,
             total=total,
+            embedded=self.embedded,
             waiting_for="",
             run_token=None,
             lease_until=None,
+            under_way=[],
+            suspects={},
             finished_at=database_now(),
         )
         if ended:
             settle_source(self.job.source_id, self.job.kind, state, error)
+            settle_build(self.job, state, error)
         return bool(ended)
 
     @transaction.atomic
@@ -225,15 +161,18 @@ class JobRun:
         later = database_now() + timedelta(seconds=seconds) if seconds else None
         if superseded(row):
             return self.end(JobState.CANCELLED, SUPERSEDED)
+        before = 1 if self.advanced else row.attempts
         self._mine().update(
             state=JobState.QUEUED,
             run_token=None,
             lease_until=None,
             not_before=later,
             waiting_for=why[:300],
-            attempts=row.attempts if counts and not self.advanced else int(counts),
+            attempts=before if counts else max(before - 1, 0),
+            under_way=[],
         )
         settle_source(self.job.source_id, self.job.kind, JobState.QUEUED, None)
+        settle_build(self.job, JobState.QUEUED, None)
         return True
 
     # --- the heartbeat -----------------------------------------------------------------------
@@ -263,17 +202,32 @@ class JobRun:
     def _renew(self) -> None:
         begun = time.monotonic()
         if begun - self._renewed > settings.MINIRAG_JOB_LEASE_SECONDS / 4 or self._news():
-            self._written = stage, done, total = self._progress
-            lease = timedelta(seconds=settings.MINIRAG_JOB_LEASE_SECONDS)
-            self._mine().update(
-                stage=stage, done=done, total=total, lease_until=database_now() + lease
-            )
+            self._written = self._progress
+            self._mine().update(**self._present())
             self._renewed = begun
         asked = self._mine().values_list("cancel_requested", flat=True).first()
         if asked is None and not self._stop.is_set():
             self._lost.set()
         elif asked:
             self._cancelled.set()
+
+    def _present(self) -> dict[str, Any]:
+        """What a sign of life writes: the lease, how far it is, and where the rate counts from."""
+        stage, done, total = self._written
+        now = database_now()
+        self._paces.append((now, done))
+        while (now - self._paces[0][0]).total_seconds() > _PACE_SECONDS and len(self._paces) > 2:
+            self._paces.popleft()
+        since, had = self._paces[0]
+        return {
+            "stage": stage,
+            "done": done,
+            "total": total,
+            "documents_read": self.documents_read,
+            "pace_at": since,
+            "pace_done": had,
+            "lease_until": now + timedelta(seconds=settings.MINIRAG_JOB_LEASE_SECONDS),
+        }
 
     def _news(self) -> bool:
         return self._progress != self._written
