@@ -86,13 +86,13 @@ def test_work_that_is_under_way_is_enough(plant: Plant, source: Source, state: s
 @pytest.mark.parametrize("why", ["suspended", "deleted", "off", "not yet"])
 def test_nothing_is_fetched_for_nobody(plant: Plant, source: Source, why: str) -> None:
     now = timezone.now()
-    values: dict[str, Any] = {
+    changes: dict[str, dict[str, Any]] = {
         "suspended": {},
         "deleted": {"deleted_at": now},
         "off": {"refresh": "off"},
         "not yet": {"next_refresh_at": now + timedelta(minutes=1)},
-    }[why]
-    due(source, **values)
+    }
+    due(source, **changes[why])
     if why == "suspended":
         with platform_scope("tests"):
             Tenant.objects.filter(pk=plant.tenant.pk).update(suspended_at=now)
