@@ -87,6 +87,7 @@ def _items(
             raw=page.raw,
             error=error,
             unchanged=page.unchanged,
+            asked=bool(page.status) or error is not None,
             etag=page.etag,
             last_modified=page.last_modified,
             links=page.links,

@@ -266,3 +266,17 @@ def test_metadata_of_the_source_reaches_pages_that_did_not_change(plant: Plant, 
     plant.ingest(source)
     document = plant.documents(source)[site.url("/")]
     assert document.metadata["team"] == "web" and document.generation == 1
+
+
+def test_a_site_that_stops_answering_is_left_alone_soon(plant: Plant, site: Site) -> None:
+    many(site, 30)
+    source = web_source(plant, "sitemap", site.url("/sitemap.xml"))
+    plant.ingest(source)
+    before = rows(plant, source)
+    for n in range(30):
+        site.pages[f"/{n}"] = lambda handler: handler.connection.close()
+    site.paths()
+    job = plant.ingest(source)
+    assert job.state == JobState.FAILED and "does not answer" in (job.error or {})["message"]
+    assert len([path for path in site.paths() if path[1:].isdigit()]) == 5
+    assert rows(plant, source) == before and plant.source(source).status == SourceStatus.PARTIAL
