@@ -12,7 +12,6 @@ from ingestion.loaders.robots import Robots
 from minirag.egress import UNREACHABLE, Fetched
 from minirag.errors import Invalid, UnreadableSource
 
-
 # Visits in a row that nobody answered: then the site is down, and each more costs a minute.
 _MOST_SILENT = 5
 

@@ -58,7 +58,8 @@ def test_making_and_changing_a_crawl(site: tuple[str, Client, Any], world: World
     formset = {"documents-TOTAL_FORMS": "0", "documents-INITIAL_FORMS": "0"}
     form = {
         "name": f"Site of {name}", "type": "crawl", "url": "https://example.com/",
-        "refresh": "daily", "metadata": "{}", "option_include": "/docs/*\n\n *.pdf ", "option_depth": "99",
+        "refresh": "daily", "metadata": "{}",
+        "option_include": "/docs/*\n\n *.pdf ", "option_depth": "99",
         "option_max_pages": "", "option_keep": "on", "option_password": " open sesame",
     }  # fmt: skip
     refused = client.post(path(Source, name) + "add/", form | formset | extra).content.decode()
