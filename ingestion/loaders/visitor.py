@@ -9,8 +9,11 @@ from django.conf import settings
 from ingestion.loaders.addresses import origin_of
 from ingestion.loaders.pages import Follow, Known, Page, fetch_page, read_page
 from ingestion.loaders.robots import Robots
-from minirag.egress import Fetched
+from minirag.egress import UNREACHABLE, Fetched
 from minirag.errors import Invalid, UnreadableSource
+
+# Visits in a row that nobody answered: then the site is down, and each more costs a minute.
+_MOST_SILENT = 5
 
 
 class Visitor:
@@ -20,6 +23,7 @@ class Visitor:
         self._password = password
         self._robots: dict[str, Robots] = {}
         self._due: dict[str, float] = {}
+        self._silent = 0
 
     def allows(self, url: str) -> bool:
         """Whether robots.txt of the page's origin lets us read it.
@@ -30,11 +34,19 @@ class Visitor:
         return self._rules(url).allows(url)
 
     def page(self, url: str, key: str, known: Known | None, follow: Follow | None) -> Page:
-        """Visit a page that ``allows`` let through, when its turn has come."""
+        """Visit a page that ``allows`` let through, when its turn has come.
+
+        Raises ``UnreadableSource`` where the site has stopped answering.
+        """
         if known is not None and known.fresh:
             return Page(key, unchanged=True)
         self._wait(url)
-        return read_page(url, key, known=known, password=self._password, follow=follow)
+        page = read_page(url, key, known=known, password=self._password, follow=follow)
+        silent = page.error is not None and page.error.message == UNREACHABLE
+        self._silent = self._silent + 1 if silent else 0
+        if self._silent >= _MOST_SILENT:
+            raise UnreadableSource("The site does not answer any more.")
+        return page
 
     def file(self, url: str, follow: Follow | None = None) -> Fetched:
         """Visit something that is no document, such as a sitemap. Raises as ``fetch``."""

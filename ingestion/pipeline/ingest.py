@@ -130,6 +130,8 @@ def _begun(work: _Work, groups: Iterator[list[Item]]) -> Iterator[list[Reading]]
             changed = [reading for reading in changed if reading.error is None]
             work.progress.at(Stage.CHUNK)
             yield changed
+        if not changed and not any(item.asked for item in items):
+            continue  # an earlier turn's work: a turn that only passed it by would be none
         # One group more, since it may have been the last one already.
         if waited_for:
             work.turn_over = True

@@ -16,10 +16,10 @@ from sources.options import effective, password_of
 class Listing:
     """Filled while the items are listed. Keys are those of documents."""
 
-    # What was found upstream, whether or not it could be read; what is said to be gone there; what
-    # stands under another key as well.
+    # What was found upstream, whether or not it could be read; what is said to be gone there, in
+    # which words; what stands under another key as well.
     present: set[str] = field(default_factory=set)
-    gone: set[str] = field(default_factory=set)
+    gone: dict[str, MiniRAGError] = field(default_factory=dict)
     doubled: set[str] = field(default_factory=set)
     # Whether all of it was looked at: then what is not present is gone.
     complete: bool = True

@@ -33,6 +33,8 @@ class Item:
     raw: RawDocument | None = None
     error: MiniRAGError | None = None
     unchanged: bool = False
+    # Whether a server was asked for it by this run.
+    asked: bool = False
     etag: str = ""
     last_modified: str = ""
     links: tuple[str, ...] = ()

@@ -32,6 +32,9 @@ _LISTED = (SourceType.SITEMAP, SourceType.CRAWL)
 def finish(run: JobRun, source: Source, listing: Listing, tally: Tally, signature: str) -> None:
     """Bring the rows in line with what the whole listing said. Points go with the tombstones."""
     tally.notes.extend(listing.faults)
+    if not tally.good:  # then it is the site that is out of order, and all of it stays
+        for error in listing.gone.values():
+            tally.failed(error)
     _settle_archives(run, listing, signature)
     rows = rows_without_upload(source)
     _found_again(run, rows, listing)
@@ -66,7 +69,7 @@ def missing(
     """Rows that the source holds no longer, after ``good`` documents and ``bad`` ones."""
     if not prunes(source) or (not good and source.type != SourceType.FILE):
         return []
-    absent = [row for row in rows if row.key not in listing.present | listing.gone]
+    absent = [row for row in rows if row.key not in listing.present | listing.gone.keys()]
     if source.type == SourceType.FILE:
         return absent
     if source.type not in _LISTED:

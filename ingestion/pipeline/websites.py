@@ -75,7 +75,7 @@ def _items(
         error = page.error
         if page.gone:
             if document is not None and document.generation:
-                listing.gone.add(page.key)
+                listing.gone[page.key] = refusal(page.status)
                 continue
             error = refusal(page.status)
         if page.raw is None and error is None and not page.unchanged:
@@ -87,6 +87,7 @@ def _items(
             raw=page.raw,
             error=error,
             unchanged=page.unchanged,
+            asked=bool(page.status) or error is not None,
             etag=page.etag,
             last_modified=page.last_modified,
             links=page.links,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ingestion.models import JobState
+from ingestion.tasks import work_once
 from sources.models import DocumentStatus, SourceStatus
 from tests.doubles.websites import Site, sitemap_xml
 from tests.ingestion.conftest import Plant, code
@@ -123,4 +124,25 @@ def test_a_sitemap_and_its_index(plant: Plant, site: Site) -> None:
     assert set(titles(plant, source)) == {"a", "b", "c"}
     assert code(plant.documents(source)[site.url("/missing")]) == "unreadable_source"
     assert "/skip/1" not in site.paths()
+    plant.check(source)
+
+
+def test_a_long_crawl_makes_room_and_goes_on_where_it_was(
+    plant: Plant, site: Site, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page(site, "/", "Home", *(f"/{n}" for n in range(40)))
+    for n in range(40):
+        page(site, f"/{n}", f"Page {n}")
+    source = web_source(plant, "crawl", site.url("/"))
+    settings.MINIRAG_JOB_SLICE_SECONDS = 0.0
+    monkeypatch.setattr("ingestion.pipeline.ingest.others_wait", lambda tenant_id: True)
+    job = plant.schedule(source)
+    turns = 0
+    while plant.job(job).state != JobState.SUCCEEDED:
+        assert work_once() and turns < 9
+        turns += 1
+    assert turns > 1 and len(titles(plant, source)) == 41
+    asked = [path for path in site.paths() if path != "/robots.txt"]
+    # What a turn could not finish is asked for again, what it could is not.
+    assert len(asked) == len(set(asked)) == 41
     plant.check(source)

@@ -77,6 +77,7 @@ def make_source(side: Side, **values: Any) -> str:
     row = Source.objects.create(
         url=f"https://{side.tenant.slug}.example/{side.canary}",
         metadata={"note": side.canary},
+        secrets=Credentials({"password": side.canary}),
         status=SourceStatus.READY,
         error={"code": "unreadable_source", "message": side.canary},
         **values,
@@ -94,7 +95,8 @@ def make_document(side: Side, source_id: str = "") -> str:
         source_id=source_id, key=f"{side.canary}-{uuid.uuid4()}.md", title=side.canary, text=text,
         text_length=len(text), generation=1, status=DocumentStatus.READY, upload=stored,
         mime_type="text/markdown", metadata={"note": side.canary}, size_bytes=len(text),
-        url=f"https://x.example/{side.canary}", content_hash="0" * 64,
+        url=f"https://x.example/{side.canary}", content_hash="0" * 64, etag=side.canary,
+        last_modified=side.canary, links=[f"https://x.example/{side.canary}"],
     )  # fmt: skip
     return str(row.pk)
 
