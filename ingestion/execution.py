@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections
 
 from ingestion.endings import settle_source
+from ingestion.fsck import check_index
 from ingestion.leases import Cancelled, JobRun, JobStopped, LeaseLost, TurnOver
 from ingestion.models import IngestJob, JobKind, JobState
 from ingestion.pipeline.ingest import ingest_source
@@ -24,6 +25,7 @@ RUNNERS: Mapping[str, Callable[[JobRun], Outcome]] = {
     JobKind.INGEST: ingest_source,
     JobKind.REINDEX: reindex,
     JobKind.DELETE: delete_source,
+    JobKind.CHECK: check_index,
 }
 # A deletion was promised for shortly after the store is back.
 _DELETE_BACKOFF = 20.0
@@ -66,7 +68,7 @@ def _give_back_or_fail(run: JobRun, error: MiniRAGError) -> None:
     tired = job.attempts >= settings.MINIRAG_JOB_ATTEMPTS and not run.advanced
     if job.kind == JobKind.DELETE:
         run.requeue(min(_backoff(job), _DELETE_BACKOFF), _why(error, None))
-    elif tired or not error.retryable:
+    elif tired or not error.retryable or job.kind == JobKind.CHECK:  # who asked waits for it
         _tidy(run)
         run.end(JobState.FAILED, error.as_field())
     else:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from bots.models import BotProfile, BotSource
 from chat.models import Chat, Citation, Message, MessageRole, MessageStatus
-from ingestion.models import IngestJob, JobState
+from ingestion.models import BuildState, IndexBuild, IndexCheck, IngestJob, JobKind, JobState
 from minirag.types import Credentials
 from sources.models import Chunk, Document, DocumentStatus, Source, SourceStatus
 from tenants.models import ApiToken, AuditEvent, Membership, Role, Tenant, User
@@ -59,6 +59,15 @@ def build_side(slug: str) -> Side:
         UsageEvent.objects.create(
             kind="generation", model="fake/chat", estimated=False, status="settled",
             bot_profile_id=side.live["bot_profile_id"],
+        )  # fmt: skip
+        IndexBuild.objects.create(
+            model="fake/embedder", state=BuildState.KEPT, was_live=True, dimensions=64, version=2,
+            credentials=Credentials({"api_key": f"sk-{canary}"}), kept_until=timezone.now(),
+            error={"code": "internal", "message": canary},
+        )  # fmt: skip
+        IndexCheck.objects.create(
+            kind=JobKind.CHECK, state=JobState.SUCCEEDED, finished_at=timezone.now(),
+            result={"clean": True, "rows": 2, "collection": canary, "other_indexes": []},
         )  # fmt: skip
         MonthlySpend.objects.create(month=timezone.now().date().replace(day=1), spent_nano=5)
     return side
