@@ -59,7 +59,8 @@ def _seconds(rows: QuerySet[Chunk], model: str, chunks: int) -> float:
         return _tried(model, sample) / max(1, len(sample)) * chunks
     calls = -(-chunks // MOST_TEXTS)
     lanes = max(1, settings.MINIRAG_REINDEX_PARALLEL)
-    return calls * (_CALL_SECONDS + settings.MINIRAG_REINDEX_PAUSE_SECONDS) / lanes
+    pause = float(settings.MINIRAG_REINDEX_PAUSE_SECONDS)
+    return calls * (_CALL_SECONDS + pause) / lanes
 
 
 def _tried(model: str, sample: Sequence[Chunk]) -> float:

@@ -125,7 +125,7 @@ class IndexCheckAdmin(DomainAdmin):
         others = (row.result or {}).get("other_indexes", [])
         lines = [(o["collection"], o["state"], o["points"], o["strays"]) for o in others]
         text = "<code>{}</code> ({}): {} points, {} of them strays"
-        return format_html_join(SafeString("<br>"), text, lines) or "—"
+        return format_html_join("; ", text, lines) or "—"
 
     @admin.display(description="error")
     def problem(self, row: IndexCheck) -> str:

@@ -126,6 +126,8 @@ def housed(
 class House(Plant):
     """A tenant whose embedding model can be exchanged."""
 
+    store: Any
+
     def __init__(
         self, tenant: Tenant, models: dict[str, Marked], store: Any, shard: ShardOf
     ) -> None:

@@ -16,6 +16,7 @@ import pytest
 from django.utils import timezone
 
 from ingestion import tasks
+from ingestion.claims import requeue_expired
 from ingestion.housekeeping import keep_house
 from ingestion.models import IndexBuild, IngestJob, JobState
 from ingestion.services import cancel_job, retry_job, schedule_delete
@@ -191,6 +192,39 @@ def test_a_build_that_breaks_off_goes_on_where_it_was(
     house.sound()
     embedded = [text for call in new.calls[1:] for text in call.texts][: len(house.named())]
     assert len(set(embedded)) == len(house.named())  # none twice before the samples
+
+
+@ON_EDGE
+def test_a_build_whose_worker_is_killed_half_way_is_finished_by_the_next(
+    house: House, source: Source
+) -> None:
+    new = house.models[SAME]
+    new.batch_limit = 1
+    embed, stuck, go_on = new.embed, threading.Event(), threading.Event()
+
+    def hanging(texts: Any, *, purpose: Any) -> Embeddings:
+        if len(new.calls) == 2 and not stuck.is_set():  # one chunk is stored
+            stuck.set()
+            assert go_on.wait(30)
+            raise ProviderUnavailable  # nobody hears it
+        return embed(texts, purpose=purpose)
+
+    new.embed = hanging  # type: ignore[method-assign]
+    build = house.change(SAME)
+    assert build is not None
+    dying = beside(tasks.work_once)
+    assert stuck.wait(20)
+    with platform_scope("tests"):
+        assert requeue_expired(everything=True) == 1
+    assert house.builds() == {f"{SAME} v1": "building"}
+    dying.join(20)
+    run_due()
+    go_on.set()
+    assert house.job(IngestJob(pk=build.job_id)).crashes == 1
+    assert house.row().embedding_model == SAME
+    house.sound()
+    made = [text for call in new.calls[1:] for text in call.texts][: len(house.named())]
+    assert len(set(made)) == len(house.named())  # what was stored was not made again
 
 
 @ON_EDGE

@@ -32,7 +32,7 @@ TEXT = "\n\n".join(
 )
 
 
-@pytest.fixture(params=["edge", "qdrant"])
+@pytest.fixture(params=["edge", pytest.param("qdrant", marks=pytest.mark.long)])
 def house(
     request: pytest.FixtureRequest,
     transactional_db: None,
@@ -105,10 +105,10 @@ def damage(house: House, how: str) -> dict[str, int]:
         return {"missing": len(some)}
     if how == "payloads of others":
         wrong = {"document_id": str(uuid4()), "chunk_id": "no id"}
-        shard.update(engine.UpdateOperation.set_payload(some, wrong))
+        shard.update(engine.UpdateOperation.set_payload([*some], wrong))
         return {"wrong_payloads": len(some)}
     if how == "vectors lost":
-        shard.update(engine.UpdateOperation.delete_vectors(some, ["dense"]))
+        shard.update(engine.UpdateOperation.delete_vectors([*some], ["dense"]))
         return {"wrong_vectors": len(some)}
     with tenant_scope(house.tenant.pk):
         chunk = Chunk.objects.all()[0]
