@@ -11,6 +11,7 @@ from django.db import DatabaseError, InterfaceError, connections
 
 from ingestion import pauses
 from ingestion.endings import settle_source
+from ingestion.fsck import check_index
 from ingestion.leases import Cancelled, JobRun, JobStopped, LeaseLost, Postponed, TurnOver
 from ingestion.models import IngestJob, JobKind, JobState
 from ingestion.pipeline.ingest import ingest_source
@@ -32,6 +33,7 @@ RUNNERS: Mapping[str, Callable[[JobRun], Outcome]] = {
     JobKind.INGEST: ingest_source,
     JobKind.REINDEX: reindex,
     JobKind.DELETE: _delete,
+    JobKind.CHECK: check_index,
 }
 # A deletion was promised for shortly after the store is back.
 _DELETE_BACKOFF = 20.0
@@ -79,7 +81,7 @@ def _give_back_or_fail(run: JobRun, error: MiniRAGError) -> None:
     elif error.code == ErrorCode.PROVIDER_UNAVAILABLE and error.retry_after:
         later = pauses.begin(run, error.retry_after)
         run.requeue(later.seconds, later.why, counts=False)
-    elif tired or not error.retryable:
+    elif tired or not error.retryable or job.kind == JobKind.CHECK:  # who asked waits for it
         _tidy(run)
         run.end(JobState.FAILED, error.as_field())
     else:

@@ -100,6 +100,28 @@ class IngestJob(TenantOwned):
         return f"{self.kind} {self.id} ({self.state})"
 
 
+class CheckManager(ScopedManager["IndexCheck"]):
+    """Jobs that are checks."""
+
+    def get_queryset(self) -> models.QuerySet[IndexCheck]:
+        return super().get_queryset().filter(kind=JobKind.CHECK)
+
+
+class IndexCheck(IngestJob):
+    """A check of a tenant's index, as the console shows it: a job with what it found."""
+
+    objects: ClassVar[CheckManager] = CheckManager()
+
+    class Meta:
+        proxy = True
+        verbose_name = "index check"
+        base_manager_name = "objects"
+        ordering = ["-created_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"check of {self.created_at:%Y-%m-%d %H:%M} ({self.state})"
+
+
 class BuildState(models.TextChoices):
     BUILDING = "building"
     SWITCHING = "switching"

@@ -9,18 +9,19 @@ from typing import Any, Literal
 from uuid import UUID
 
 import numpy as np
+import pytest
 
 from chat.retrieval import retrieve
 from ingestion.builds import change_embedding, schedule_rebuild, schedule_rollback, wanted_embedding
 from ingestion.models import IndexBuild, IngestJob
+from minirag import wiring
 from minirag.errors import ProviderMisconfigured
 from minirag.types import Credentials, Embeddings, PointSelector, StoreHit, VectorQuery, VectorSpace
 from minirag.vectorstores.edge import EdgeStore
 from minirag.vectorstores.qdrant import QdrantStore
 from sources.models import Chunk, Source
 from tenants.models import Tenant
-from tenants.scope import tenant_scope
-from tenants.selectors import vector_space
+from tenants.scope import platform_scope, tenant_scope
 from tests.doubles.qdrant_rest import QdrantDouble
 from tests.ingestion.conftest import Embedder, Plant
 
@@ -108,8 +109,24 @@ def watched(kind: str, folder: Path) -> Iterator[tuple[Any, ShardOf]]:
         assert double.violations == []
 
 
+@contextmanager
+def housed(
+    kind: str, tenant: Tenant, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[House]:
+    """A house for ``tenant`` on a store of this kind."""
+    with platform_scope("tests"):
+        Tenant.objects.filter(pk=tenant.pk).update(embedding_model=OLD)
+    models = {model: Marked(model) for model in KINDS}
+    monkeypatch.setattr(wiring, "embedder", lambda model, credentials: models[model])
+    with watched(kind, folder) as (store, shard_of):
+        monkeypatch.setattr(wiring, "vector_store", lambda: store)
+        yield House(tenant, models, store, shard_of)
+
+
 class House(Plant):
     """A tenant whose embedding model can be exchanged."""
+
+    store: Any
 
     def __init__(
         self, tenant: Tenant, models: dict[str, Marked], store: Any, shard: ShardOf
@@ -121,11 +138,6 @@ class House(Plant):
         with tenant_scope(self.tenant.pk):
             tenant: Tenant = Tenant.objects.get(pk=self.tenant.pk)
             return tenant
-
-    def space(self) -> VectorSpace:
-        space = vector_space(self.row())
-        assert space is not None
-        return space
 
     def change(self, model: str) -> IndexBuild | None:
         """Ask for another model; the build that began."""

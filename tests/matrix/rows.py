@@ -14,7 +14,15 @@ from django.utils import timezone
 
 from bots.models import BotProfile, BotSource
 from chat.models import Chat, Citation, Message, MessageRole, MessageStatus
-from ingestion.models import CredentialPause, IngestJob, JobState
+from ingestion.models import (
+    BuildState,
+    CredentialPause,
+    IndexBuild,
+    IndexCheck,
+    IngestJob,
+    JobKind,
+    JobState,
+)
 from minirag.types import Credentials
 from sources.models import Chunk, Document, DocumentStatus, Source, SourceStatus
 from tenants.models import ApiToken, AuditEvent, Membership, Role, Tenant, User
@@ -66,6 +74,15 @@ def furnish(tenant: Tenant) -> Side:
         UsageEvent.objects.create(
             kind="generation", model="fake/chat", estimated=False, status="settled",
             bot_profile_id=side.live["bot_profile_id"],
+        )  # fmt: skip
+        IndexBuild.objects.create(
+            model="fake/embedder", state=BuildState.KEPT, was_live=True, dimensions=64, version=2,
+            credentials=Credentials({"api_key": f"sk-{canary}"}), kept_until=timezone.now(),
+            error={"code": "internal", "message": canary},
+        )  # fmt: skip
+        IndexCheck.objects.create(
+            kind=JobKind.CHECK, state=JobState.SUCCEEDED, finished_at=timezone.now(),
+            result={"clean": True, "rows": 2, "collection": canary, "other_indexes": []},
         )  # fmt: skip
         MonthlySpend.objects.create(month=timezone.now().date().replace(day=1), spent_nano=5)
         CredentialPause.objects.create(digest="d", until=timezone.now(), asked_seconds=1.0)
