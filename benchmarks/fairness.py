@@ -1,9 +1,10 @@
 """How long a small tenant waits for its one document behind a large one's thousands.
 
 ``python -m benchmarks.fairness``: one tenant queues many documents, as one source, as two (so that
-both workers have one in hand) and as many sources; a moment later another tenant queues a single document. Printed is when that
-document is ready, beside the same alone and beside first-in-first-out (the time that the whole
-backlog takes). Two worker threads, an instant embedder with a pause per call, as a provider has.
+both workers have one in hand) and as many sources; a moment later another tenant queues a single
+document. Printed is when that document is ready, beside the same alone and beside first in, first
+out (the time that the whole backlog takes). Two worker threads, an instant embedder with a pause
+per call, as a provider has.
 Aim: seconds, not the queue.
 """
 

@@ -146,7 +146,7 @@ def backlog_seconds(tenant: Tenant, documents: int, begun: float, whole: bool) -
 def report(documents: int, sources: int, pause: float, *, whole: bool) -> None:
     """Alone, behind one source, behind two, behind many."""
     embedder = PausingEmbedder(pause)
-    wiring.embedder = lambda model, credentials: embedder  # type: ignore[assignment]
+    wiring.embedder = lambda model, credentials: embedder
     call_command("migrate", verbosity=0)
     parse(RawDocument("warm.md", b"# Warm", "text/markdown"))
     rows = []

@@ -246,7 +246,7 @@ def test_a_bot_goes_with_its_chats_and_its_visitors(furnished: Plant, client: Cl
     assert opened.status_code == 200, opened.content
     visitor = client_for(opened.json()["token"])
     asked = {"bot_profile_id": str(bot.pk), "message": "Thanks!"}
-    kind = {"content_type": "application/json", "headers": {"origin": "https://shop.example"}}
+    kind: Any = {"content_type": "application/json", "headers": {"origin": "https://shop.example"}}
     assert visitor.post("/v1/chat", asked, **kind).status_code == 200
     api = client_for(token_of(plant.tenant))
     assert api.delete(f"/v1/bot-profiles/{bot.pk}").status_code == 204

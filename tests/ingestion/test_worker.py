@@ -104,7 +104,8 @@ def test_a_lost_wake_up_loses_no_job(
 ) -> None:
     """RED: accepted is done, whatever the broker forgets (INCIDENTS 82, 95)."""
     settings.MINIRAG_SWEEP_SECONDS = 0.05
-    wake, forgotten = tasks.work.apply_async, []
+    wake = tasks.work.apply_async
+    forgotten: list[int] = []
 
     def forget_some(*args: Any, **options: Any) -> Any:
         if len(forgotten) < lost:

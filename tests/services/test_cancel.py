@@ -12,7 +12,7 @@ import pytest
 from tests.processes import wait_for
 from tests.services.stack import Guest, Stack
 
-HEAVY = b"some line\n" * 3_000_000
+HEAVY = b"some line\n" * 1_000_000
 WORDS = "\n\n".join(f"## Part {n}\n\nScrew {n} takes {n} newton metres." for n in range(40))
 
 
@@ -61,12 +61,12 @@ def frozen(stack: Stack, guest: Guest) -> Iterator[str]:
     stack.openai.hold(after=1)
     job = guest.api().ingest(guest.api().make_source("Manual", {"manual.md": WORDS}))
     assert stack.openai.holding.wait(60) and stack.qdrant is not None
-    os.kill(stack.qdrant.pid, signal.SIGSTOP)
+    os.kill(stack.qdrant.popen.pid, signal.SIGSTOP)
     stack.openai.let_go()
     try:
         yield job
     finally:
-        os.kill(stack.qdrant.pid, signal.SIGCONT)
+        os.kill(stack.qdrant.popen.pid, signal.SIGCONT)
 
 
 def test_index(guest: Guest, frozen: str) -> None:
