@@ -101,9 +101,7 @@ def test_accepted_is_done(stack: Stack, guest: Guest, bot: str) -> None:
     sys.stdout.write(f"RED: cases {len(FAULTS) * len(OPERATIONS)}\n")
     assert len(FAULTS) * len(OPERATIONS) >= 30
     calls = guest.meter.calls
-    sources = [
-        guest.api().make_source(f"S{n}", {"s.md": f"# S\n\nNumber {n}."}) for n in range(12)
-    ]
+    sources = [guest.api().make_source(f"S{n}", {"s.md": f"# S\n\nNumber {n}."}) for n in range(12)]
     waiting = iter(sources)
     jobs = []
     for fault in FAULTS:
