@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import uuid
-from collections.abc import Awaitable, Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import django
 
@@ -92,7 +93,7 @@ def report_tenants(running: Bench, tenants: int, rate: float, seconds: float = 2
     turns = itertools.cycle(stocks)
     asked = iter(questions)
 
-    def ask(question: str, stock: Stock) -> Awaitable[int]:
+    def ask(question: str, stock: Stock) -> Coroutine[Any, Any, int]:
         body = {"query": question, "source_ids": [str(stock.source_id)], "top_k": 5}
         return request(running.port, "POST", "/v1/search", stock.token, body)
 

@@ -42,7 +42,7 @@ def _endless(folder: Path) -> Iterator[tuple[str, str]]:
             text = path.read_text("utf-8")
             if turn:
                 # A number behind each name: other words, other hashes, the same structure.
-                text = _WORD.sub(lambda found, n=turn: f"{found[0]}{n}", text)
+                text = _WORD.sub(rf"\g<0>{turn}", text)
             yield f"{turn:03} {name}", f"{text}\n\nCopy {turn} of {name}.\n"
 
 

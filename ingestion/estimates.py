@@ -60,7 +60,7 @@ def _seconds(rows: QuerySet[Chunk], model: str, chunks: int) -> float:
     calls = -(-chunks // MOST_TEXTS)
     lanes = max(1, settings.MINIRAG_REINDEX_PARALLEL)
     pause = float(settings.MINIRAG_REINDEX_PAUSE_SECONDS)
-    return calls * (_CALL_SECONDS + pause) / lanes
+    return float(calls * (_CALL_SECONDS + pause) / lanes)
 
 
 def _tried(model: str, sample: Sequence[Chunk]) -> float:

@@ -50,8 +50,9 @@ def _statement(
     model: type[TenantOwned], columns: Sequence[models.Field[Any, Any]], fields: Sequence[str]
 ) -> str:
     quote = connection.ops.quote_name
-    names = [quote(field.column) for field in columns]
-    written = [quote(model._meta.get_field(name).column) for name in fields]  # type: ignore[union-attr]
+    names = [quote(str(field.column)) for field in columns]
+    wanted = {field.name: str(field.column) for field in columns}
+    written = [quote(wanted[name]) for name in fields]
     places = ", ".join(["%s"] * len(names))
     changes = ", ".join(f"{name} = EXCLUDED.{name}" for name in written)
     return (

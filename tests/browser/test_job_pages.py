@@ -29,7 +29,11 @@ def log_in(page: Page, demo: Demo, site: str, person: dict[str, Any]) -> None:
 @LOOKS
 def test_preview(demo: Demo, pages: Recorder, width: int, scheme: Scheme) -> None:
     api = Api(int(demo.url.rpartition(":")[2]), demo.state["api_token"])
-    files = {"a.md": LONG, "bad.pdf": b"%PDF-1.7 no", f"{'long-name-' * 12}.md": "# B\n\nWords."}
+    files: dict[str, str | bytes] = {
+        "a.md": LONG,
+        "bad.pdf": b"%PDF-1.7 no",
+        f"{'long-name-' * 12}.md": "# B\n\nWords.",
+    }
     source = api.make_source(f"Preview {width} {scheme}", files)
     page = pages.open(width=width, color_scheme=scheme)
     log_in(page, demo, "console", demo.state["operator"])

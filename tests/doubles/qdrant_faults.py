@@ -1,4 +1,4 @@
-"""How a Qdrant server fails, as faults of ``QdrantDouble``. Data calls only: probes are answered."""
+"""How a Qdrant server fails, as faults of ``QdrantDouble``: data calls, while probes are answered."""
 
 from __future__ import annotations
 

@@ -229,7 +229,8 @@ class Counted:
 
 @pytest.mark.parametrize(
     "line",
-    ["word " * 1_000, "x" * 5_000, "今天的天气非常好，我们去公园散步。" * 300, "👩‍👩‍👧‍👦" * 500,
+    ["word " * 1_000, "x" * 5_000,
+     "今天的天气非常好，我们去公园散步。" * 300, "👩‍👩‍👧‍👦" * 500,
      " " * 5_000, "מה שלומך היום " * 350, "| a | b " * 600, "3.5" * 1_500, "\n" * 5_000,
      "a\n" * 2_500],
     ids=["words", "one", "chinese", "emoji", "blank", "hebrew", "cells", "digits", "lines", "short"],

@@ -219,6 +219,7 @@ def test_the_console_shows_the_figures_and_looks_again(
     with tenant_scope(plant.tenant.pk):
         check = IndexCheck.objects.get()
     shown = client.get(f"{page}{check.pk}/change/").content.decode()
+    assert check.result is not None
     assert f"{check.result['rows']} chunks" in shown and "0 missing" in shown
     assert "clean" in client.get(page).content.decode()
     with tenant_scope(other_tenant.pk):

@@ -18,7 +18,8 @@ from asgiref.sync import sync_to_async
 from bots.models import BotProfile, BotSource
 from chat import turns
 from chat.models import Message
-from ingestion.fsck import check_tenant, delete_unnamed
+from ingestion.checking import schedule_check
+from ingestion.fsck import check_tenant
 from ingestion.models import ACTIVE_STATES, IngestJob
 from ingestion.services import schedule_delete, schedule_document_delete
 from ingestion.tasks import work_once
@@ -148,7 +149,10 @@ def _repair(plant: Plant) -> None:
     """What a server left out of account is what fsck finds."""
     found = check_tenant(plant.tenant)
     assert found.unnamed and not found.missing
-    assert delete_unnamed(found) and check_tenant(plant.tenant).clean
+    with tenant_scope(plant.tenant.pk):
+        schedule_check(plant.auth, repair=True)
+    assert work_once()
+    assert check_tenant(plant.tenant).clean
 
 
 def reading(plant: Plant, double: QdrantDouble, fault: str) -> None:
@@ -219,7 +223,8 @@ def _bot(plant: Plant) -> BotProfile:
 
 def _last(plant: Plant) -> Message:
     with platform_scope("tests"):
-        found: Message = Message.objects.filter(role="assistant").order_by("created_at").last()
+        found: Message | None = Message.objects.filter(role="assistant").latest("created_at")
+        assert found is not None
         return found
 
 

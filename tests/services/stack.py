@@ -262,7 +262,7 @@ def running_stack(folder: Path, **settings: str) -> Iterator[Stack]:
     ):
         wires = open_wire(*address(database, 5432)), open_wire(*address(redis_url, 6379))
         behind = [moved(url, wire) for url, wire in zip((database, redis_url), wires, strict=True)]
-        environ = service_environment(folder, *behind, openai.port)
+        environ = service_environment(folder, behind[0], behind[1], openai.port)
         environ |= {"QDRANT_URL": f"http://127.0.0.1:{(qdrant := free_port())}", **settings}
         ports = (free_port(), free_port())
         environ["MINIRAG_PUBLIC_URL"] = f"http://127.0.0.1:{ports[0]}"
