@@ -1,4 +1,4 @@
-"""How a Qdrant server fails, as faults of ``QdrantDouble``: data calls, while probes are answered."""
+"""How a Qdrant server fails, as faults of ``QdrantDouble``. Data calls only; probes get answers."""
 
 from __future__ import annotations
 

@@ -233,7 +233,8 @@ class Counted:
      "今天的天气非常好，我们去公园散步。" * 300, "👩‍👩‍👧‍👦" * 500,
      " " * 5_000, "מה שלומך היום " * 350, "| a | b " * 600, "3.5" * 1_500, "\n" * 5_000,
      "a\n" * 2_500],
-    ids=["words", "one", "chinese", "emoji", "blank", "hebrew", "cells", "digits", "lines", "short"],
+    ids=["words", "one", "chinese", "emoji", "blank", "hebrew", "cells", "digits", "lines",
+         "short"],
 )  # fmt: skip
 def test_work_grows_with_the_text_and_not_with_its_square(
     line: str, monkeypatch: pytest.MonkeyPatch
