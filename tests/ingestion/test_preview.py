@@ -86,10 +86,12 @@ def test_money_and_minutes(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> Non
     second = looked(plant, plant.text("Other words."))
     assert second.minutes is not None and second.minutes >= 0
 
+    fresh = plant.text("Words that nobody has counted yet.")
+
     def priced(model: str) -> int | None:
         with platform_scope("tests"):
             Tenant.objects.update(embedding_model=model, index_dimensions=None)
-        return looked(plant, source).cost_nano
+        return looked(plant, fresh).cost_nano
 
     assert (priced("openai/text-embedding-3-small") or 0) > 0
     assert priced("openai/nobody-knows-it") is None
