@@ -29,7 +29,7 @@ RUN python -m compileall -q . \
        ALLOWED_HOSTS=localhost MINIRAG_DATA_DIR=/tmp/build \
        python manage.py collectstatic --noinput \
     && rm -rf /tmp/build
-USER minirag
+USER 10001
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=4 \

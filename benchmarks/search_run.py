@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import uuid
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import django
 
@@ -16,6 +18,7 @@ import numpy as np  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.db import connection  # noqa: E402
 
+from benchmarks.clients import open_loop, request  # noqa: E402
 from benchmarks.figures import median, ms, percentile, table, timed  # noqa: E402
 from benchmarks.surroundings import Bench  # noqa: E402
 from minirag.providers import build_embedder  # noqa: E402
@@ -78,6 +81,40 @@ def report(running: Bench, sizes: list[int], queries: int) -> None:
     table(head, rows)
 
 
+def report_tenants(running: Bench, tenants: int, rate: float, seconds: float = 20) -> None:
+    """Many tenants in one store, searched in turn at ``rate`` a second, answered or not."""
+    store = EdgeStore(settings.MINIRAG_DATA_DIR / "vectors")
+    stocks = [_stock(store, running, 100_000 // tenants, f"{at}-") for at in range(tenants)]
+    questions = [text()[:120] for _ in range(int(rate * seconds))]
+    direct = [_direct(store, stock, questions[:2])[0] for stock in stocks]
+    store.close()
+    connection.close()
+    running.serve()
+    turns = itertools.cycle(stocks)
+    asked = iter(questions)
+
+    def ask(question: str, stock: Stock) -> Coroutine[Any, Any, int]:
+        body = {"query": question, "source_ids": [str(stock.source_id)], "top_k": 5}
+        return request(running.port, "POST", "/v1/search", stock.token, body)
+
+    for stock in stocks[:5]:
+        asyncio.run(ask(text()[:120], stock))
+    tally = asyncio.run(open_loop(lambda: ask(next(asked), next(turns)), rate, seconds))
+    print(f"{tenants} tenants, {100_000 // tenants} chunks each, {rate} searches a second")
+    table(
+        ["", "p50", "p95", "failed"],
+        [
+            ["store", ms(median(direct)), ms(percentile(direct, 0.95)), "0"],
+            [
+                "API",
+                ms(median(tally.times)),
+                ms(percentile(tally.times, 0.95)),
+                str(tally.failed),
+            ],
+        ],
+    )
+
+
 def _direct(store: EdgeStore, stock: Stock, questions: list[str]) -> list[float]:
     vectors = _random.standard_normal((len(questions), DIMENSIONS)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -102,13 +139,13 @@ def _through_api(port: int, stock: Stock, questions: list[str]) -> list[float]:
     return [timed(partial(ask, one)) for one in questions]
 
 
-def _stock(store: EdgeStore, running: Bench, size: int) -> Stock:
+def _stock(store: EdgeStore, running: Bench, size: int, name: str = "") -> Stock:
     from tests.cast import token_of  # noqa: PLC0415 - imports pytest, needs Django first
 
     with platform_scope("benchmark"):
-        name = f"Stock {size}"
+        name = f"stock-{name}{size}"
         tenant = Tenant.objects.create(
-            name=name, slug=f"stock-{size}", embedding_model=MODEL, index_dimensions=DIMENSIONS
+            name=name, slug=name, embedding_model=MODEL, index_dimensions=DIMENSIONS
         )
     with tenant_scope(tenant.pk):
         source = Source.objects.create(

@@ -24,7 +24,16 @@ def list_bots(auth: AuthContext) -> QuerySet[BotProfile]:
 
 def access_bot(auth: AuthContext, bot_id: UUID) -> BotProfile:
     """Raises ``NotFound`` alike for foreign and missing ones."""
-    bot = list_bots(auth).filter(pk=bot_id).first()
+    return _one(list_bots(auth), bot_id)
+
+
+def bot_with_tenant(auth: AuthContext, bot_id: UUID) -> BotProfile:
+    """``access_bot`` with its tenant's row, all of it, from the same query."""
+    return _one(list_bots(auth).select_related("tenant"), bot_id)
+
+
+def _one(rows: QuerySet[BotProfile], bot_id: UUID) -> BotProfile:
+    bot: BotProfile | None = rows.filter(pk=bot_id).first()
     if bot is None:
         raise NotFound
     return bot

@@ -35,7 +35,7 @@ class ChatAdmin(DomainAdmin):
     inlines = (MessageInline,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Chat]:
-        rows = super().get_queryset(request).filter(deleted_at__isnull=True)
+        rows = super().get_queryset(request)
         counted: QuerySet[Chat] = rows.annotate(messages_sent=Count("messages"))
         return counted
 

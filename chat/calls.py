@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from chat.database import in_database
-from minirag.errors import MiniRAGError
+from minirag.errors import AnswerLost, MiniRAGError
 from minirag.protocols import ChatModel
 from minirag.types import ChatRequest, Delta, Finish, TokenUsage
 from usage import ledger
@@ -41,11 +41,11 @@ async def metered_stream(
     """The model's stream inside its reservation. Leaving early ends the provider's request.
 
     Settled with the provider's numbers; with an own count, flagged as estimated, where it was left
-    before it gave any; released where the provider refused before its first word. Raises
-    ``QuotaExceeded`` before the call.
+    before it gave any, or its answer was lost on the way; released where the provider refused
+    before its first word. Raises ``QuotaExceeded`` before the call.
     """
-    call_id = await in_database(
-        ledger.reserve,
+    call = await in_database(
+        ledger.reserve_call,
         tenant_id=owner.tenant_id,
         kind=kind,
         model=model.model,
@@ -58,16 +58,16 @@ async def metered_stream(
     refused = False
     try:
         yield stream
-    except MiniRAGError:
-        refused = not progress.pieces
+    except MiniRAGError as error:
+        refused = not progress.pieces and not isinstance(error, AnswerLost)
         raise
     finally:
         await stream.aclose()
         if refused and progress.usage is None:
-            await in_database(ledger.release, call_id)
+            await in_database(ledger.release, call)
         else:
             usage = progress.usage or _own_count(model, estimate, progress.pieces)
-            await in_database(ledger.settle, call_id, usage)
+            await in_database(ledger.settle, call, usage)
 
 
 async def _watched(

@@ -43,7 +43,6 @@ class Chat(TenantOwned):
     channel = models.CharField(max_length=10, choices=Channel.choices, default=Channel.API)
     external_user = models.CharField(max_length=200, null=True, blank=True, db_index=True)
     visitor_id = models.UUIDField(null=True, blank=True, db_index=True)
-    deleted_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta(TenantOwned.Meta):

@@ -147,7 +147,7 @@ async def _answer(turn: Turn, emit: Emit, writer: AnswerWriter, control: Control
     if not turn.source_ids:
         _emit_retrieval(emit, asked, None)
         return _say(writer, turn.bot.refusal_message, MessageStatus.REFUSED, "refused")
-    model = await _build_model(turn)
+    model = wiring.chat_model(turn.bot.model, turn.bot.credentials)
     async with control.guard(settings.MINIRAG_ANSWER_SECONDS):
         query = await rewrite(
             turn.question, turn.history, turn.bot.query_rewrite, model, turn.owner
@@ -161,16 +161,6 @@ async def _answer(turn: Turn, emit: Emit, writer: AnswerWriter, control: Control
         turn.question, retrieved.passages, turn.history, bot, model, query=query.query
     )
     return await _generate(turn, context, model, writer, control)
-
-
-async def _build_model(turn: Turn) -> ChatModel:
-    def build() -> ChatModel:
-        return wiring.chat_model(turn.bot.model, turn.bot.credentials)
-
-    if turn.bot.model == EXTRACTIVE:
-        return build()
-    # In a thread: the first model of a vendor imports a library for seconds.
-    return await in_search(build)
 
 
 async def _retrieve(turn: Turn, query: RewrittenQuery) -> Retrieved:

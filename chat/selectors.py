@@ -25,7 +25,7 @@ class CitedPassage:
 
 def _reach(auth: AuthContext, prefix: str = "") -> Q:
     """Which chats the credential may see; ``prefix`` leads to the chat."""
-    mine = Q(**{"tenant_id": auth.tenant_id, f"{prefix}deleted_at__isnull": True})
+    mine = Q(tenant_id=auth.tenant_id)
     if auth.widget is not None:
         mine &= Q(
             **{

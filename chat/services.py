@@ -16,17 +16,16 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from bots.models import BotProfile
-from bots.selectors import access_bot, live_source_ids
+from bots.selectors import bot_with_tenant, live_source_ids
 from chat.models import Channel, Chat, Citation, Message, MessageRole, MessageStatus, Rating
 from chat.orchestrator import Outcome, Turn
 from chat.payloads import usage_data
-from chat.selectors import access_chat, recent_messages
+from chat.selectors import access_chat, get_message, recent_messages
 from chat.widget import count_widget_message, require_open_widget
 from minirag.errors import Conflict, Invalid, NotFound
 from minirag.types import ChatTurn
 from tenants import audit
 from tenants.context import AuthContext
-from tenants.models import Tenant
 from usage.selectors import message_calls
 
 _TITLE = 80
@@ -58,12 +57,13 @@ def begin_turn(auth: AuthContext, ask: Ask) -> Turn:
                 count_widget_message(bot, auth.widget.visitor_id, auth.ip)
             chat = _chat_for(auth, bot, ask)
             history = recent_messages(chat) if ask.chat_id else []
-            answer = _write_rows(auth, chat, ask.message)
+            last = _last_ordinal(chat) if ask.chat_id else 0
+            answer = _write_rows(auth, chat, ask.message, last)
             audit.record(auth, "chat.ask", answer, detail={"chat_id": str(chat.pk)})
     except IntegrityError as error:
         raise Conflict("The chat is still answering the last question.") from error
     return Turn(
-        tenant=Tenant.objects.get(pk=auth.tenant_id),
+        tenant=bot.tenant,
         bot=bot,
         source_ids=tuple(live_source_ids(bot)),
         chat_id=chat.pk,
@@ -76,7 +76,7 @@ def begin_turn(auth: AuthContext, ask: Ask) -> Turn:
 def _bot_for(auth: AuthContext, ask: Ask) -> BotProfile:
     if auth.widget is not None and auth.widget.bot_profile_id != ask.bot_profile_id:
         raise NotFound
-    bot = access_bot(auth, ask.bot_profile_id)
+    bot = bot_with_tenant(auth, ask.bot_profile_id)
     if auth.widget is not None:
         require_open_widget(bot, auth.widget.origin)
     if not bot.is_active:
@@ -101,9 +101,12 @@ def _chat_for(auth: AuthContext, bot: BotProfile, ask: Ask) -> Chat:
     return new
 
 
-def _write_rows(auth: AuthContext, chat: Chat, question: str) -> Message:
+def _last_ordinal(chat: Chat) -> int:
+    return Message.objects.filter(chat=chat).aggregate(last=Max("ordinal"))["last"] or 0
+
+
+def _write_rows(auth: AuthContext, chat: Chat, question: str, last: int) -> Message:
     """The two rows; constraints refuse a second answer while one streams."""
-    last = Message.objects.filter(chat=chat).aggregate(last=Max("ordinal"))["last"] or 0
     asked = Message(
         tenant_id=auth.tenant_id,
         chat=chat,
@@ -155,8 +158,9 @@ def renew_lease(message_id: UUID, text: str) -> Beat:
 
 
 def finish_turn(turn: Turn, outcome: Outcome) -> Message:
-    """Write the answer's end, once. Returns the row as it stands, also where another process ended
-    it before (its lease had run out). Raises ``NotFound`` where the row is gone.
+    """Write the answer's end, once. Returns the row as it stands with its citations, also
+    where another process ended it before (its lease had run out). Raises ``NotFound`` where the
+    row is gone.
     """
     usage = usage_data(message_calls(turn.message_id))
     with transaction.atomic():
@@ -172,7 +176,7 @@ def finish_turn(turn: Turn, outcome: Outcome) -> Message:
         if won:
             _write_citations(turn, outcome)
             Chat.objects.filter(pk=turn.chat_id).update(updated_at=timezone.now())
-    message: Message | None = Message.objects.filter(pk=turn.message_id).first()
+    message = get_message(turn.message_id)
     if message is None:
         raise NotFound
     return message

@@ -6,15 +6,20 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
 from celery import shared_task
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, InterfaceError, connections, transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from chat.models import Message, MessageStatus
+from chat.payloads import usage_data
 from minirag.errors import Unavailable
 from tenants.scope import platform_scope
+from usage import ledger
+from usage.selectors import message_calls
 
 log = logging.getLogger(__name__)
 
@@ -24,11 +29,24 @@ def interrupt_abandoned(*, everything: bool = False) -> int:
 
     ``everything`` also takes those whose lease still runs: for a lone server that just starts.
     """
-    error = Unavailable("The server went down before the answer was complete.").as_field()
     left = Message.objects.filter(status=MessageStatus.STREAMING)
     if not everything:
         left = left.filter(lease_until__lt=Now())
-    return int(left.update(status=MessageStatus.INTERRUPTED, error=error, lease_until=None))
+    found = list(left.values_list("pk", flat=True))
+    return sum(_take_over(left.filter(pk=message_id), message_id) for message_id in found)
+
+
+def _take_over(row: QuerySet[Message], message_id: UUID) -> bool:
+    """End one answer, its calls and its sum; False where somebody else was quicker."""
+    error = Unavailable("The server went down before the answer was complete.").as_field()
+    with transaction.atomic():
+        if not row.update(status=MessageStatus.INTERRUPTED, error=error, lease_until=None):
+            return False
+        # Nobody is left who could report the provider's own numbers.
+        ledger.close_for(message_id)
+        usage = usage_data(message_calls(message_id))
+        Message.objects.filter(pk=message_id).update(usage=usage)
+    return True
 
 
 @shared_task(name="chat.sweep")  # type: ignore[untyped-decorator]

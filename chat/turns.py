@@ -132,8 +132,7 @@ async def _finish(turn: Turn, outcome: Outcome) -> Event:
         return _error_event(
             ErrorCode.UNAVAILABLE, "The answer could not be stored.", turn.message_id
         )
-    stored = await in_database(get_message, message.pk)
-    last = terminal_event(stored or message)
+    last = terminal_event(message)
     return replace(last, retry_after=outcome.error.retry_after if outcome.error else None)
 
 

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
+from django.conf import settings
+from django.db.models import QuerySet
+
 from ingestion.clock import database_now
-from ingestion.models import ACTIVE_STATES, IngestJob, JobKind, JobState
-from minirag.errors import ErrorCode, ErrorField
+from ingestion.models import (
+    ACTIVE_STATES,
+    BUILD_STATES,
+    BuildState,
+    IndexBuild,
+    IngestJob,
+    JobKind,
+    JobState,
+)
+from minirag.errors import Conflict, ErrorCode, ErrorField
 from sources.models import Document, DocumentStatus, Source, SourceStatus
 
 SUPERSEDED: ErrorField = {
@@ -15,14 +27,57 @@ SUPERSEDED: ErrorField = {
 }
 
 
+def kept_for_retry() -> QuerySet[IngestJob]:
+    """Jobs that broke off so lately that a retry may want what they had embedded."""
+    since = database_now() - timedelta(seconds=settings.MINIRAG_JOB_KEEP_SECONDS)
+    rows: QuerySet[IngestJob] = IngestJob.objects.filter(
+        state__in=(JobState.FAILED, JobState.CANCELLED), finished_at__gt=since
+    )
+    return rows.exclude(kind=JobKind.DELETE)
+
+
 def superseded(job: IngestJob) -> bool:
     """Whether a later job of the same kind waits on the source: there is one such at most."""
     if job.document_id is not None:
         return False
     waiting = IngestJob.objects.filter(
-        source_id=job.source_id, kind=job.kind, document_id__isnull=True, state=JobState.QUEUED
+        tenant_id=job.tenant_id,
+        source_id=job.source_id,
+        kind=job.kind,
+        document_id__isnull=True,
+        state=JobState.QUEUED,
     )
     return waiting.exclude(pk=job.pk).exists()
+
+
+def settle_build(job: IngestJob, state: JobState | str, error: ErrorField | None) -> None:
+    """Bring the index that ``job`` builds in line with it: no build without a job that does it."""
+    builds = IndexBuild.objects.filter(job_id=job.pk, state__in=BUILD_STATES)
+    if state == JobState.QUEUED:
+        builds.update(state=BuildState.BUILDING)
+    elif state in (JobState.FAILED, JobState.CANCELLED):
+        failed = state == JobState.FAILED
+        builds.filter(was_live=True).update(state=BuildState.KEPT, error=error)
+        # A failed one can be tried again for a while; a cancelled one is swept next.
+        later = timedelta(hours=settings.MINIRAG_INDEX_KEEP_HOURS if failed else 0)
+        builds.update(
+            state=BuildState.FAILED if failed else BuildState.CANCELLED,
+            error=error,
+            kept_until=database_now() + later,
+        )
+
+
+def reopen_build(job: IngestJob) -> None:
+    """Before ``job`` is tried again: its build goes on. Raises ``Conflict`` beside another one."""
+    if job.kind != JobKind.REINDEX or job.source_id is not None:
+        return
+    build = IndexBuild.objects.filter(job_id=job.pk).exclude(state=BuildState.SWEPT).first()
+    if build is None or build.state == BuildState.LIVE:
+        raise Conflict("There is nothing left to go on with.")
+    others = IndexBuild.objects.filter(tenant_id=job.tenant_id, state__in=BUILD_STATES)
+    if others.exclude(pk=build.pk).exists():
+        raise Conflict("Another index is being built.")
+    IndexBuild.objects.filter(pk=build.pk).update(state=BuildState.BUILDING, error=None)
 
 
 def settle_source(

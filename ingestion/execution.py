@@ -9,21 +9,31 @@ from collections.abc import Callable, Mapping
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections
 
+from ingestion import pauses
 from ingestion.endings import settle_source
-from ingestion.leases import Cancelled, JobRun, JobStopped, LeaseLost, TurnOver
+from ingestion.fsck import check_index
+from ingestion.leases import Cancelled, JobRun, JobStopped, LeaseLost, Postponed, TurnOver
 from ingestion.models import IngestJob, JobKind, JobState
 from ingestion.pipeline.ingest import ingest_source
 from ingestion.pipeline.outcomes import Outcome
-from ingestion.pipeline.reindex import reindex_source
+from ingestion.pipeline.reindex import reindex
 from ingestion.pipeline.removal import delete_source, tidy
+from ingestion.pipeline.tenant_removal import delete_tenant
 from minirag.errors import ErrorCode, MiniRAGError
 
 log = logging.getLogger(__name__)
 
+
+def _delete(run: JobRun) -> Outcome:
+    """A job of a deletion names a document, a source, or nothing less than the tenant."""
+    return delete_tenant(run) if run.job.source_id is None else delete_source(run)
+
+
 RUNNERS: Mapping[str, Callable[[JobRun], Outcome]] = {
     JobKind.INGEST: ingest_source,
-    JobKind.REINDEX: reindex_source,
-    JobKind.DELETE: delete_source,
+    JobKind.REINDEX: reindex,
+    JobKind.DELETE: _delete,
+    JobKind.CHECK: check_index,
 }
 # A deletion was promised for shortly after the store is back.
 _DELETE_BACKOFF = 20.0
@@ -47,6 +57,8 @@ def execute(job: IngestJob) -> None:
             log.info("job %s is no longer this worker's", job.pk)
         except TurnOver:
             run.requeue(0, "Other tenants go first for a moment.", counts=False)
+        except Postponed as later:
+            run.requeue(later.seconds, later.why, counts=False)
         except MiniRAGError as error:
             _give_back_or_fail(run, error)
         except (DatabaseError, InterfaceError):
@@ -65,19 +77,23 @@ def _give_back_or_fail(run: JobRun, error: MiniRAGError) -> None:
     job = run.job
     tired = job.attempts >= settings.MINIRAG_JOB_ATTEMPTS and not run.advanced
     if job.kind == JobKind.DELETE:
-        run.requeue(min(_backoff(job), _DELETE_BACKOFF), _why(error, None))
-    elif tired or not error.retryable:
+        run.requeue(min(_backoff(job), _DELETE_BACKOFF), _why(error))
+    elif error.code == ErrorCode.PROVIDER_UNAVAILABLE and error.retry_after:
+        later = pauses.begin(run, error.retry_after)
+        run.requeue(later.seconds, later.why, counts=False)
+    elif tired or not error.retryable or job.kind == JobKind.CHECK:  # who asked waits for it
         _tidy(run)
         run.end(JobState.FAILED, error.as_field())
     else:
-        asked = error.retry_after
-        most = settings.MINIRAG_JOB_BACKOFF_SECONDS
-        run.requeue(min(asked, most) if asked else _backoff(job), _why(error, asked))
+        run.requeue(_backoff(job), _why(error))
 
 
 def _tidy(run: JobRun) -> None:
-    """Take the points back that this run wrote in vain. The housekeeping does what fails here."""
-    if run.job.kind == JobKind.DELETE:
+    """Take the points back that this run wrote in vain. The housekeeping does what fails here.
+
+    Where a retry may come they are kept for it: then they are the housekeeping's, later.
+    """
+    if run.job.kind == JobKind.DELETE or settings.MINIRAG_JOB_KEEP_SECONDS > 0:
         return
     run.close(_TIDY_SECONDS)
     try:
@@ -86,12 +102,10 @@ def _tidy(run: JobRun) -> None:
         log.info("job %s leaves points behind: %s", run.job.pk, type(error).__name__)
 
 
-def _why(error: MiniRAGError, asked: float | None) -> str:
+def _why(error: MiniRAGError) -> str:
     if error.code == ErrorCode.RETRIEVAL_UNAVAILABLE:
         return "The vector store does not answer."
     if error.code == ErrorCode.PROVIDER_UNAVAILABLE:
-        if asked:
-            return f"The model provider asked to wait {asked:.0f} s."
         return "The model provider is not available."
     return error.message
 

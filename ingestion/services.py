@@ -9,13 +9,15 @@ from django.db.models import Model
 
 from ingestion import tasks
 from ingestion.clock import database_now
-from ingestion.endings import settle_source
+from ingestion.endings import reopen_build, settle_build, settle_source
 from ingestion.models import ACTIVE_STATES, IngestJob, JobKind, JobState, TenantTurn
 from minirag.errors import Conflict
 from sources.models import Document, Source
 from sources.services import retire_document, retire_source
 from tenants import audit
 from tenants.context import AuthContext
+from tenants.models import Tenant
+from tenants.services.tenancy import retire_tenant
 
 
 def schedule_ingest(auth: AuthContext, source: Source) -> IngestJob:
@@ -36,7 +38,7 @@ def _schedule(auth: AuthContext, source: Source, kind: JobKind, action: str) -> 
     row = Source.objects.select_for_update().filter(pk=source.pk, deleted_at__isnull=True).first()
     if row is None:
         raise Conflict("The source was deleted meanwhile.")
-    job = _queue(auth, kind, source_id=source.pk)
+    job = queue_job(auth, kind, source_id=source.pk)
     if not _running(source.pk):
         settle_source(source.pk, kind, JobState.QUEUED, None)
     _record(auth, action, source, job)
@@ -52,8 +54,8 @@ def schedule_delete(auth: AuthContext, source: Source) -> IngestJob:
     retire_source(auth, source)
     unwanted = IngestJob.objects.filter(source_id=source.pk, state__in=ACTIVE_STATES)
     for job in unwanted.exclude(kind=JobKind.DELETE):
-        _stop(job)
-    return _queue(auth, JobKind.DELETE, source_id=source.pk)
+        stop_job(job)
+    return queue_job(auth, JobKind.DELETE, source_id=source.pk)
 
 
 @transaction.atomic
@@ -66,7 +68,26 @@ def schedule_document_delete(auth: AuthContext, document: Document) -> IngestJob
     if waiting is not None:
         found: IngestJob = waiting
         return found
-    return _queue(auth, JobKind.DELETE, source_id=document.source_id, document_id=document.pk)
+    return queue_job(auth, JobKind.DELETE, source_id=document.source_id, document_id=document.pk)
+
+
+@transaction.atomic
+def schedule_tenant_delete(auth: AuthContext, tenant: Tenant) -> IngestJob:
+    """Make ``tenant`` a tombstone and queue the deletion of all that it holds, for good.
+
+    From the commit on its every credential is refused. Usage and audit events are kept.
+    """
+    Tenant.objects.select_for_update().get(pk=tenant.pk)
+    retire_tenant(auth, tenant)
+    active = IngestJob.objects.filter(state__in=ACTIVE_STATES)
+    deletion = active.filter(kind=JobKind.DELETE, source_id__isnull=True).first()
+    for job in active.exclude(pk=deletion.pk if deletion is not None else None):
+        stop_job(job)
+    if deletion is not None:
+        _announce(auth.tenant_id)
+        found: IngestJob = deletion
+        return found
+    return queue_job(auth, JobKind.DELETE, source_id=None)
 
 
 @transaction.atomic
@@ -80,7 +101,7 @@ def cancel_job(auth: AuthContext, job: IngestJob) -> IngestJob:
         raise Conflict("A deletion cannot be cancelled.")
     if row.state not in ACTIVE_STATES:
         raise Conflict(f"The job has ended: it is {row.state}.")
-    _stop(row)
+    stop_job(row)
     audit.record(auth, "ingest_job.cancel", row)
     found: IngestJob = IngestJob.objects.get(pk=job.pk)
     return found
@@ -97,15 +118,17 @@ def retry_job(auth: AuthContext, job: IngestJob) -> IngestJob:
     if row.state in (*ACTIVE_STATES, JobState.SUCCEEDED):
         raise Conflict(f"There is nothing to retry: the job is {row.state}.")
     live = Source.objects.filter(pk=row.source_id, deleted_at__isnull=True).exists()
-    if not live and row.kind != JobKind.DELETE:
+    if not live and row.kind != JobKind.DELETE and row.source_id is not None:
         raise Conflict("The source was deleted meanwhile.")
     waiting = _queued(row.kind, row.source_id, row.document_id)
     if waiting is None:
+        reopen_build(row)
         IngestJob.objects.filter(pk=row.pk).update(
             state=JobState.QUEUED,
             error=None,
             attempts=0,
             crashes=0,
+            suspects={},
             cancel_requested=False,
             not_before=None,
             started_at=None,
@@ -120,20 +143,28 @@ def retry_job(auth: AuthContext, job: IngestJob) -> IngestJob:
     return waiting
 
 
-def _stop(job: IngestJob) -> None:
-    """End a queued job, or ask the worker of a running one to stop."""
+def stop_job(job: IngestJob) -> None:
+    """In a transaction: end a queued job, or ask the worker of a running one to stop."""
     queued = IngestJob.objects.filter(pk=job.pk, state=JobState.QUEUED)
     if queued.update(state=JobState.CANCELLED, finished_at=database_now(), waiting_for=""):
         if job.source_id is not None and not _running(job.source_id):
             settle_source(job.source_id, job.kind, JobState.CANCELLED, None)
+        settle_build(job, JobState.CANCELLED, None)
         return
     IngestJob.objects.filter(pk=job.pk, state=JobState.RUNNING).update(cancel_requested=True)
 
 
-def _queue(
-    auth: AuthContext, kind: JobKind, *, source_id: UUID, document_id: UUID | None = None
+def queue_job(
+    auth: AuthContext,
+    kind: JobKind,
+    *,
+    source_id: UUID | None,
+    document_id: UUID | None = None,
 ) -> IngestJob:
-    """The queued job of this kind: the one that waits already, or a new one."""
+    """In a transaction: the queued job of this kind, the one that waits already or a new one.
+
+    Without a source it works on the tenant's whole index.
+    """
     job = _queued(kind, source_id, document_id)
     if job is None:
         job = _insert(auth, kind, source_id, document_id)
@@ -142,7 +173,7 @@ def _queue(
 
 
 def _insert(
-    auth: AuthContext, kind: JobKind, source_id: UUID, document_id: UUID | None
+    auth: AuthContext, kind: JobKind, source_id: UUID | None, document_id: UUID | None
 ) -> IngestJob:
     try:
         with transaction.atomic():

@@ -18,6 +18,7 @@ from ingestion.clock import database_now
 from ingestion.execution import execute
 from ingestion.housekeeping import keep_house
 from ingestion.leases import going_down
+from ingestion.refreshing import due_refreshes, queue_refreshes
 from minirag.memory import give_back
 from tenants.scope import platform_scope, tenant_scope
 from usage.ledger import release_abandoned
@@ -59,8 +60,9 @@ def work() -> None:
 
 @shared_task(name="ingestion.sweep")  # type: ignore[untyped-decorator]
 def sweep() -> None:
-    """Take over what died, and wake workers for what has become due."""
+    """Take over what died, queue what shall be read again, and wake workers for what is due."""
     sweep_once()
+    refresh_once()
     wake(due_count())
 
 
@@ -75,6 +77,13 @@ def sweep_once() -> int:
     with platform_scope("take over jobs and calls whose worker died"):
         release_abandoned(_ABANDONED)
         return requeue_expired()
+
+
+def refresh_once() -> int:
+    """Queue sources whose time for another look has come. Returns how many."""
+    with platform_scope("sources of any tenant that shall be read again"):
+        due = due_refreshes()
+    return queue_refreshes(due)
 
 
 def due_count() -> int:

@@ -10,8 +10,10 @@ from ingestion.api import (
     IngestJobsView,
     IngestJobView,
 )
+from ingestion.preview_api import SourcePreviewView
 
 urlpatterns = [
+    path("sources/<str:source_id>/preview", SourcePreviewView.as_view(), name="source-preview"),
     path("ingest-jobs", IngestJobsView.as_view(), name="ingest-jobs"),
     path("ingest-jobs/<str:job_id>", IngestJobView.as_view(), name="ingest-job"),
     path(

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import logging
+import sys
+import threading
 from collections.abc import Callable
 
 from django.conf import settings
 from django.core.management.base import CommandError
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Q
 
+from bots.models import BotProfile
 from chat import tasks as chat_tasks
 from chat import turns
 from ingestion import worker
-from minirag import statistics, wiring
+from minirag import providers, statistics, wiring
 from minirag.asgi import application
 from minirag.errors import MiniRAGError
 from minirag.memory import share_heaps
 from minirag.server import run_server
 from minirag.server_lock import hold_server_lock
+from tenants.models import Tenant
+from tenants.scope import platform_scope
 
+_SWITCH_SECONDS = 0.001
 logger = logging.getLogger(__name__)
 
 
@@ -44,6 +51,8 @@ def serve(host: str, port: int, on_serving: Callable[[], None]) -> None:
     With ``REDIS_URL`` this is one web process of several, and the workers are Celery's.
     """
     share_heaps()
+    # Threads that compute give way to the event loop after 1 ms, not 5: it sends all the tokens.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     if not settings.PUBLIC_URL_IS_NAMED:
         # Links and origins then name the port that was asked for, not the usual one.
         settings.MINIRAG_PUBLIC_URL = base_url(host, port)
@@ -65,5 +74,31 @@ def serve(host: str, port: int, on_serving: Callable[[], None]) -> None:
         raise CommandError(error.message) from error
 
 
+def _import_in_good_time() -> None:
+    """Import the providers' library now where somebody uses one: else the first chat waits for it.
+
+    It is 3 s and 157 MB, which a server of local models never pays.
+    """
+    local = Q(model__startswith="local/") | Q(model__startswith="fake/")
+    own = Q(embedding_model__startswith="local/") | Q(embedding_model__startswith="fake/")
+    try:
+        with platform_scope("whether any tenant uses a provider"):
+            wanted = (
+                BotProfile.objects.filter(is_active=True).exclude(local).exists()
+                or Tenant.objects.exclude(own).exists()
+            )
+    except DatabaseError:
+        logger.warning("the providers in use are not known yet", exc_info=True)
+        return
+    finally:
+        connection.close()
+    if wanted:
+        providers.import_vendor()
+
+
 def _web(host: str, port: int, on_serving: Callable[[], None]) -> None:
-    run_server(application, host=host, port=port, on_ready=on_serving, before_stop=turns.shutdown)
+    def ready() -> None:
+        on_serving()
+        threading.Thread(target=_import_in_good_time, name="imports", daemon=True).start()
+
+    run_server(application, host=host, port=port, on_ready=ready, before_stop=turns.shutdown)

@@ -193,6 +193,10 @@ class ProviderUnavailable(MiniRAGError):
     default_message = "The model provider is not available."
 
 
+class AnswerLost(ProviderUnavailable):
+    """The request went out and its answer was not read whole: the call may well have been paid."""
+
+
 class RetrievalUnavailable(MiniRAGError):
     code = ErrorCode.RETRIEVAL_UNAVAILABLE
     default_message = "Search is not available at the moment."

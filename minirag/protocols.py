@@ -5,7 +5,7 @@ Adapters raise only ``minirag.errors`` exceptions; a vendor's exception ends in 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 from uuid import UUID
 
@@ -17,6 +17,8 @@ from minirag.types import (
     Point,
     PointSelector,
     RawDocument,
+    StoredPoint,
+    StoredVectors,
     StoreHit,
     VectorQuery,
     VectorSpace,
@@ -69,7 +71,10 @@ class VectorStore(Protocol):
         """Create the collection of ``space`` with its indexes, if missing."""
 
     def upsert(self, space: VectorSpace, tenant_id: UUID, points: Sequence[Point]) -> None:
-        """Write points; the same id again replaces, but never another tenant's point."""
+        """Write points; the same id again replaces, but never another tenant's point.
+
+        A point that lost its tenant is nobody's: it is replaced too.
+        """
 
     def search(self, space: VectorSpace, tenant_id: UUID, query: VectorQuery) -> list[StoreHit]:
         """At most ``query.limit`` hits, best first. Empty ``source_ids`` finds nothing."""
@@ -84,6 +89,22 @@ class VectorStore(Protocol):
         self, space: VectorSpace, tenant_id: UUID, selector: PointSelector
     ) -> Iterator[UUID]:
         """Ids of the selected points, each once."""
+
+    def scroll(
+        self, space: VectorSpace, tenant_id: UUID, selector: PointSelector
+    ) -> Iterator[StoredPoint]:
+        """The selected points with the ids that they carry, each once."""
+
+    def vectors(
+        self, space: VectorSpace, tenant_id: UUID, point_ids: Sequence[UUID]
+    ) -> Mapping[UUID, StoredVectors]:
+        """The vectors of those of the tenant's ``point_ids`` that the store holds."""
+
+    def drop_empty(self, space: VectorSpace) -> bool:
+        """Give the room of a collection back that holds no point of any tenant.
+
+        False where it holds some, or the store sees to its room by itself.
+        """
 
     def ping(self) -> None:
         """Return when the store answers; raise ``RetrievalUnavailable`` when it does not."""

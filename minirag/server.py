@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 _MULTIPART_ROOM = 1024 * 1024  # boundaries and part headers around a file of the largest size
+_BACKLOG = 1024
 _REFUSAL_SECONDS = 5.0
 _EDGE_CODES = {400: "bad_request", 413: "too_large", 500: "internal", 503: "unavailable"}
 
@@ -169,7 +170,8 @@ def run_server(
     interface = host.strip("[]").replace(":", r"\:")
     server = EmbeddedServer(
         application,
-        endpoints=[f"tcp:port={port}:interface={interface}"],
+        # A second's connections wait while the loop is busy; Twisted's own 50 are a small crowd.
+        endpoints=[f"tcp:port={port}:backlog={_BACKLOG}:interface={interface}"],
         before_stop=before_stop,
         ready_callable=on_ready,
         websocket_max_message_size=_largest_message(),

@@ -23,14 +23,23 @@ import tiktoken
 _TABLE = "litellm_core_utils/tokenizers/9b5ad71b2ce5302211f9c61530b329a4922fc6a4"
 _TABLE_SHA256 = "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7"
 # cl100k_base's own split pattern, as tiktoken ships it.
-_PATTERN = (
+PATTERN = (
     r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+"
     r"|\s++$|\s*[\r\n]|\s+(?!\S)|\s"
 )
 _lock = Lock()
+# Code points that are encoded at once: bounds memory on a text of any length.
+_PIECE = 1 << 18
+# How far a place is looked for where two pieces may part.
+_SEARCHED = 4096
+# The same within one slice, where a long search would cost more than it saves.
+_NEAR = 256
+# Tokens are numbered by their frequency: what comes before is stop words, marks and syllables.
+_RARE = 2_000
+_NONE = np.zeros(0, np.int64)
 
 
-def _table_path() -> Path:
+def table_path() -> Path:
     # find_spec locates a top-level package without running any of its code.
     spec = find_spec("litellm")
     if spec is None or not spec.submodule_search_locations:
@@ -46,7 +55,7 @@ class _Table:
 
 @lru_cache(maxsize=1)
 def _load() -> _Table:
-    data = _table_path().read_bytes()
+    data = table_path().read_bytes()
     if hashlib.sha256(data).hexdigest() != _TABLE_SHA256:
         raise RuntimeError("The cl100k token table is not the published one (SHA-256 differs).")
     pairs = (line.split() for line in data.splitlines() if line)
@@ -55,7 +64,7 @@ def _load() -> _Table:
     for token, rank in ranks.items():
         lengths[rank] = len(token)
     encoding = tiktoken.Encoding(
-        "cl100k_ordinary", pat_str=_PATTERN, mergeable_ranks=ranks, special_tokens={}
+        "cl100k_ordinary", pat_str=PATTERN, mergeable_ranks=ranks, special_tokens={}
     )
     return _Table(encoding, lengths)
 
@@ -66,30 +75,63 @@ def _table() -> _Table:
 
 
 def _clean(text: str) -> str:
+    if text.isascii():
+        return text
     # A lone surrogate has no bytes in UTF-8; "?" keeps the number of code points.
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def count_tokens(text: str) -> int:
     """Number of cl100k tokens of ``text``."""
-    return len(_table().encoding.encode_ordinary(text))
+    return len(_table().encoding.encode_ordinary(_clean(text)))
 
 
 def token_lengths(texts: Sequence[str]) -> list[int]:
     """Number of tokens of each text, in order."""
-    encode = _table().encoding.encode_ordinary
-    return [len(encode(text)) for text in texts]
+    return [count_tokens(text) for text in texts]
+
+
+def _is_seam(text: str, at: int) -> bool:
+    """Whether ``text[at]`` is a blank behind an ASCII letter.
+
+    There the pattern ends a piece whatever stands around: no branch of it goes on from a letter to
+    a blank, and none looks back. So what is left and what is right of it have the tokens that they
+    have together.
+    """
+    before = text[at - 1 : at]
+    return text[at] == " " and before.isascii() and before.isalpha()
+
+
+def _seam_after(text: str, start: int, end: int) -> int:
+    """The first seam inside ``(start, end)``, -1 where there is none near."""
+    at = text.find(" ", start + 1, min(end, start + _NEAR))
+    while at >= 0 and not _is_seam(text, at):
+        at = text.find(" ", at + 1, min(end, start + _NEAR))
+    return at
+
+
+def _seam_before(text: str, start: int, end: int, reach: int) -> int:
+    """The last seam inside ``(start, end)``, -1 where there is none within ``reach``."""
+    low = max(start + 1, end - reach)
+    at = text.rfind(" ", low, end)
+    while at >= 0 and not _is_seam(text, at):
+        at = text.rfind(" ", low, at)
+    return at
 
 
 @dataclass(frozen=True, slots=True)
 class TokenMap:
     """Where the tokens of one text end, in code points: ``ends[i]`` is the end of token ``i``.
 
-    Counts of slices are those of the whole text's tokens; a slice counted by itself can differ by a
-    token at either edge, so a hard limit is checked again with ``count_tokens``.
+    ``count`` is of the whole text's tokens; a slice by itself can differ by a token at either edge:
+    ``count_alone`` says what ``count_tokens`` would say of it. ``even`` where the text could be
+    encoded in pieces that part at seams, so that ``ends`` are those of the text in one piece.
     """
 
+    text: str
     ends: npt.NDArray[np.int64]
+    ids: npt.NDArray[np.int64]
+    even: bool = True
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -98,6 +140,26 @@ class TokenMap:
         """Tokens that end in ``text[start:end]``."""
         low, high = np.searchsorted(self.ends, (start, end), side="right")
         return int(high - low)
+
+    def topical(self, at: int, tokens: int) -> tuple[set[int], set[int]]:
+        """The rarer ones of the ``tokens`` before and behind ``at``."""
+        place = int(np.searchsorted(self.ends, at, side="right"))
+        around = self.ids[max(0, place - tokens) : place + tokens].tolist()
+        middle = min(place, tokens)
+        before = {token for token in around[:middle] if token >= _RARE}
+        return before, {token for token in around[middle:] if token >= _RARE}
+
+    def count_alone(self, start: int, end: int) -> int:
+        """``count_tokens(text[start:end])``; mostly only its edges are encoded again.
+
+        Between two seams inside the slice the tokens are those of the whole text.
+        """
+        first = _seam_after(self.text, start, end) if self.even else -1
+        last = _seam_before(self.text, first, end, _NEAR) if first >= 0 else -1
+        if last < 0:
+            return count_tokens(self.text[start:end])
+        head, tail = self.text[start:first], self.text[last:end]
+        return count_tokens(head) + self.count(first, last) + count_tokens(tail)
 
     def reach(self, start: int, tokens: int) -> int:
         """The largest end such that ``text[start:end]`` holds at most ``tokens`` tokens.
@@ -117,11 +179,28 @@ class TokenMap:
 
 
 def token_map(text: str) -> TokenMap:
-    """Tokens of ``text`` at their places; one pass, no Python code per token."""
-    table = _table()
+    """Tokens of ``text`` at their places; no Python code per token, memory by the piece."""
     text = _clean(text)
+    ends, ids = [_NONE], [_NONE]
+    even = True
+    at = 0
+    while at < len(text):
+        end = min(at + _PIECE, len(text))
+        if end < len(text):
+            seam = _seam_before(text, at, end, _SEARCHED)
+            even = even and seam > 0
+            end = seam if seam > 0 else end
+        tokens, places = _encoded(text[at:end])
+        ids.append(tokens)
+        ends.append(places + at)
+        at = end
+    return TokenMap(text, np.concatenate(ends), np.concatenate(ids), even)
+
+
+def _encoded(text: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The tokens of ``text``, and where each ends in code points."""
+    table = _table()
     tokens = np.asarray(table.encoding.encode_ordinary(text), dtype=np.int64)
     data = np.frombuffer(text.encode(), dtype=np.uint8)
     points = np.cumsum((data & 0xC0) != 0x80)  # code points begun up to each byte
-    ends = points[np.cumsum(table.lengths[tokens]) - 1] if len(tokens) else np.zeros(0, np.int64)
-    return TokenMap(ends.astype(np.int64))
+    return tokens, points[np.cumsum(table.lengths[tokens]) - 1].astype(np.int64)

@@ -87,7 +87,8 @@ class ParsedDocument:
 class RawDocument:
     """One document as a loader found it, not parsed yet.
 
-    ``key`` is its stable identity inside the source (file name, URL, or ``text``).
+    ``key`` is its stable identity inside the source (file name, URL, or ``text``). ``password``
+    opens it where it is encrypted.
     """
 
     key: str
@@ -96,6 +97,7 @@ class RawDocument:
     title: str = ""
     url: str | None = None
     metadata: Mapping[str, JSONScalar] = field(default_factory=dict)
+    password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,24 @@ class Point:
     chunk_id: UUID
     document_id: UUID
     source_id: UUID
+    dense: Vector
+    sparse: SparseVector
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPoint:
+    """What a store says of a point beside its vectors; None where the field is lost or damaged."""
+
+    id: UUID
+    chunk_id: UUID | None
+    document_id: UUID | None
+    source_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVectors:
+    """A point's vectors as the store holds them: ``dense`` is float32, L2-normalised."""
+
     dense: Vector
     sparse: SparseVector
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import closing
 from typing import IO, Any, ClassVar
 
 from asgiref.sync import sync_to_async
+from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -15,11 +17,14 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from ingestion.parsing.archives import extract, list_entries
 from ingestion.serializers import IngestJobSerializer
 from ingestion.services import schedule_document_delete
 from minirag.api.serializers import PageParams, page_of
-from minirag.errors import NotFound
+from minirag.errors import ErrorCode, NotFound, UnreadableSource
+from minirag.types import RawDocument
 from sources.models import Document
+from sources.options import password_of
 from sources.selectors import access_chunk, access_document, list_chunks
 from sources.serializers import ChunkSerializer, ChunkUpdate, DocumentDetailSerializer
 from sources.services import set_chunk_enabled
@@ -59,6 +64,7 @@ class DocumentFileView(TenantView):
     """The original of an uploaded document."""
 
     scopes: ClassVar = {"GET": TokenScope.READ}
+    failures: ClassVar = {"GET": (ErrorCode.UNREADABLE_SOURCE, ErrorCode.UNAVAILABLE)}
     path_objects: ClassVar = {"document_id": access_document}
 
     @extend_schema(
@@ -70,7 +76,7 @@ class DocumentFileView(TenantView):
     )
     def get(self, request: Request, **_: Any) -> HttpResponseBase:
         document: Document = self.object("document_id")
-        file = _open(document)
+        file = _entry(document) if document.container_id else _open(document)
         return StreamingHttpResponse(
             _blocks(file),
             content_type=download_type(document),
@@ -93,6 +99,28 @@ def _open(document: Document) -> Any:
         return default_storage.open(name)
     except FileNotFoundError as error:
         raise NotFound from error
+
+
+def _entry(document: Document) -> File[bytes]:
+    """The file inside the archive that it came in, taken out in the parser's child.
+
+    Raises ``NotFound`` where the archive has no such file (any more).
+    """
+    archive = Document.objects.select_related("source").get(pk=document.container_id)
+    with closing(_open(archive)) as stored:
+        raw = RawDocument(
+            archive.key,
+            stored.read(),
+            archive.mime_type,
+            password=password_of(archive.source),
+        )
+    for entry in list_entries(raw):
+        if entry.name == document.key:
+            (found,) = extract(raw, [entry.index])
+            if isinstance(found, UnreadableSource):
+                raise found
+            return ContentFile(found.content)
+    raise NotFound
 
 
 async def _blocks(file: IO[bytes]) -> AsyncIterator[bytes]:

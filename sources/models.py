@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from minirag.fields import EncryptedCredentialsField
 from tenants.models import TenantOwned
 
 
@@ -14,6 +15,19 @@ class SourceType(models.TextChoices):
     TEXT = "text"
     FILE = "file"
     URL = "url"
+    SITEMAP = "sitemap"
+    CRAWL = "crawl"
+
+
+# What is fetched from an address, and may therefore be fetched again.
+WEB_TYPES = (SourceType.URL, SourceType.SITEMAP, SourceType.CRAWL)
+
+
+class Refresh(models.TextChoices):
+    OFF = "off"
+    HOURLY = "hourly"
+    DAILY = "daily"
+    WEEKLY = "weekly"
 
 
 class SourceStatus(models.TextChoices):
@@ -33,13 +47,21 @@ class DocumentStatus(models.TextChoices):
 
 
 class Source(TenantOwned):
-    """A text, a set of files or a page. A tombstone (``deleted_at``) is found by nobody."""
+    """A text, a set of files, a page or a site. A tombstone (``deleted_at``) is found by nobody."""
 
     name = models.CharField(max_length=200)
     type = models.CharField(max_length=10, choices=SourceType.choices)
     content = models.TextField(blank=True)
     url = models.CharField(max_length=2000, blank=True)
+    # What differs from the defaults of its type: see sources.options.
+    options = models.JSONField(default=dict, blank=True)
+    # The password for files of the source that need one.
+    secrets = EncryptedCredentialsField()
     metadata = models.JSONField(default=dict, blank=True)
+    refresh = models.CharField(max_length=6, choices=Refresh.choices, default=Refresh.OFF)
+    next_refresh_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    # The last ingest job that nobody asked for: it is more careful about what it removes.
+    refresh_job_id = models.UUIDField(null=True, blank=True, editable=False)
     status = models.CharField(
         max_length=12, choices=SourceStatus.choices, default=SourceStatus.PENDING
     )
@@ -70,6 +92,19 @@ class Document(TenantOwned):
     text = models.TextField(blank=True)
     text_length = models.PositiveIntegerField(default=0)
     content_hash = models.CharField(max_length=64, blank=True)
+    # Of the normalised text: the same words under another address or in other markup.
+    text_hash = models.CharField(max_length=64, blank=True)
+    # What the server called the version that is held, and where the page led.
+    etag = models.CharField(max_length=500, blank=True)
+    last_modified = models.CharField(max_length=100, blank=True)
+    links = models.JSONField(default=list, blank=True, editable=False)
+    checked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # The archive that an entry came in. The archive's own row holds the upload and no chunks.
+    container = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.CASCADE, related_name="entries"
+    )
+    # A listing that had shrunken oddly did not name it: gone for good if the next one doesn't.
+    missing_since = models.DateTimeField(null=True, blank=True, editable=False)
     status = models.CharField(
         max_length=12, choices=DocumentStatus.choices, default=DocumentStatus.PENDING
     )
@@ -77,7 +112,7 @@ class Document(TenantOwned):
     metadata = models.JSONField(default=dict, blank=True)
     # 0: nothing ingested yet. The flip to n+1 is one transaction.
     generation = models.PositiveIntegerField(default=0)
-    # What the live generation was made with, so that a changed setting re-indexes.
+    # How the live generation was cut, so that a changed setting cuts anew.
     index_model = models.CharField(max_length=200, blank=True)
     # Points are being written or left over: set before the first one, cleared after the sweep.
     stale_points = models.BooleanField(default=False, editable=False)
@@ -121,6 +156,9 @@ class Chunk(TenantOwned):
     token_count = models.PositiveIntegerField()
     enabled = models.BooleanField(default=True)
     qdrant_point_id = models.UUIDField(unique=True)
+    # SHA-256 of what was embedded (headings and text): the same words have their vector already.
+    # Empty on rows of before it was kept, and then like no other.
+    embedded_hash = models.CharField(max_length=64, blank=True, editable=False)
 
     class Meta(TenantOwned.Meta):
         ordering = ["document", "ordinal"]
@@ -129,7 +167,10 @@ class Chunk(TenantOwned):
                 fields=["document", "text_hash", "occurrence"], name="one_chunk_per_occurrence"
             )
         ]
-        indexes = [models.Index(fields=["document", "ordinal"])]
+        indexes = [
+            models.Index(fields=["document", "ordinal"]),
+            models.Index(fields=["tenant", "embedded_hash"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.document_id} #{self.ordinal}"

@@ -8,7 +8,16 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from minirag.api.serializers import StrictSerializer
-from sources.models import Chunk, Document, DocumentStatus, Source, SourceStatus, SourceType
+from sources.models import (
+    Chunk,
+    Document,
+    DocumentStatus,
+    Refresh,
+    Source,
+    SourceStatus,
+    SourceType,
+)
+from sources.options import shown
 
 
 class RowErrorSerializer(serializers.Serializer[Any]):
@@ -27,6 +36,63 @@ class CountsSerializer(serializers.Serializer[Any]):
     failed = serializers.IntegerField()
 
 
+class OptionsSerializer(serializers.Serializer[Any]):
+    """Options as they act; each type has its own, see ``SourceOptions``."""
+
+    include = serializers.ListField(child=serializers.CharField(), required=False)
+    exclude = serializers.ListField(child=serializers.CharField(), required=False)
+    depth = serializers.IntegerField(required=False)
+    max_pages = serializers.IntegerField(required=False)
+    other_sites = serializers.BooleanField(required=False)
+    prune = serializers.BooleanField(required=False)
+    password_set = serializers.BooleanField(
+        required=False, help_text="Whether a password for files that need one is kept."
+    )
+
+
+class SourceOptions(serializers.Serializer[Any]):
+    """Changes of the options. A type takes its own only; null takes one back to its default.
+
+    `sitemap`: include, exclude, max_pages, other_sites, prune, password. `crawl`: include, exclude,
+    depth, max_pages, prune, password. `file`: prune (entries of an archive), password. `url`:
+    password. `text`: none.
+    """
+
+    include = serializers.ListField(
+        child=serializers.CharField(),
+        required=False,
+        allow_null=True,
+        help_text="Globs on the path with its query, such as `/docs/*`; empty takes every page.",
+    )
+    exclude = serializers.ListField(
+        child=serializers.CharField(),
+        required=False,
+        allow_null=True,
+        help_text="As include; what one of these matches is not taken.",
+    )
+    depth = serializers.IntegerField(
+        required=False, allow_null=True, help_text="Links from the first page to the last."
+    )
+    max_pages = serializers.IntegerField(required=False, allow_null=True)
+    other_sites = serializers.BooleanField(
+        required=False, allow_null=True, help_text="Take pages of other hosts that it names."
+    )
+    prune = serializers.BooleanField(
+        required=False, allow_null=True, help_text="Remove what is gone upstream (default true)."
+    )
+    password = serializers.CharField(
+        required=False,
+        allow_null=True,
+        write_only=True,
+        help_text="For files that need one; kept encrypted, never read back.",
+    )
+
+
+@extend_schema_field(SourceOptions)
+class OptionsField(serializers.DictField):
+    """An object; what may stand in it depends on the source's type, so the service judges."""
+
+
 class SourceUpdate(StrictSerializer):
     """Changes of a source. Its type stands for good."""
 
@@ -39,7 +105,16 @@ class SourceUpdate(StrictSerializer):
         help_text="Of a text source.",
     )
     url = serializers.CharField(
-        required=False, allow_blank=True, allow_null=True, help_text="Of a url source."
+        required=False,
+        allow_blank=True,
+        allow_null=True,
+        help_text="Of a url, sitemap or crawl source.",
+    )
+    options = OptionsField(required=False)
+    refresh = serializers.ChoiceField(
+        choices=Refresh.choices,
+        required=False,
+        help_text="How often a url, sitemap or crawl source is read again by itself.",
     )
     metadata = serializers.DictField(
         required=False, help_text="A flat object of strings, numbers and booleans."
@@ -64,6 +139,9 @@ class SourceSerializer(serializers.ModelSerializer[Source]):
         help_text="Of a text source; null in a list where it is longer than 10,000 characters."
     )
     url = serializers.SerializerMethodField()
+    options = serializers.SerializerMethodField()
+    refresh = serializers.ChoiceField(choices=Refresh.choices)
+    next_refresh_at = serializers.DateTimeField(allow_null=True)
 
     class Meta:
         model = Source
@@ -73,7 +151,10 @@ class SourceSerializer(serializers.ModelSerializer[Source]):
             "type",
             "content",
             "url",
+            "options",
             "metadata",
+            "refresh",
+            "next_refresh_at",
             "status",
             "error",
             "counts",
@@ -89,6 +170,10 @@ class SourceSerializer(serializers.ModelSerializer[Source]):
 
     def get_url(self, source: Source) -> str | None:
         return source.url or None
+
+    @extend_schema_field(OptionsSerializer)
+    def get_options(self, source: Source) -> dict[str, Any]:
+        return shown(source)
 
     @extend_schema_field(CountsSerializer)
     def get_counts(self, source: Any) -> dict[str, int]:
@@ -113,6 +198,7 @@ class DocumentSerializer(serializers.ModelSerializer[Document]):
         fields: tuple[str, ...] = (
             "id",
             "source_id",
+            "container_id",
             "key",
             "title",
             "url",

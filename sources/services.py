@@ -8,19 +8,22 @@ from typing import Any
 
 from django.core.files.base import File
 from django.db import transaction
-from django.db.models import Sum
 from django.utils import timezone
 
-from minirag.errors import Conflict, Invalid, QuotaExceeded
+from minirag.errors import Conflict, Invalid
+from minirag.formats import mime_type_of
 from sources import uploads
-from sources.models import Chunk, Document, DocumentStatus, Source, SourceType
+from sources.models import Chunk, Document, DocumentStatus, Refresh, Source, SourceType
+from sources.options import apply_options, clean_options
+from sources.quota import bytes_of, check_room, live_of_tenant
+from sources.refreshing import clean_refresh, next_refresh
 from sources.selectors import stored_files
 from sources.validation import clean_content, clean_metadata, clean_name, clean_url
 from tenants import audit
 from tenants.context import AuthContext
 from tenants.models import Tenant
 
-_CHANGEABLE = frozenset({"name", "content", "url", "metadata"})
+_CHANGEABLE = frozenset({"name", "content", "url", "metadata", "options", "refresh"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ def create_source(
     content: str | None = None,
     url: str | None = None,
     metadata: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+    refresh: str = Refresh.OFF,
 ) -> Source:
     """A new source; nothing is ingested yet. Raises ``Invalid`` or ``AddressRefused``."""
     if type not in SourceType.values:
@@ -51,7 +56,10 @@ def create_source(
         content=clean_content(type, content),
         url=clean_url(type, url),
         metadata=clean_metadata(metadata or {}),
+        refresh=clean_refresh(type, refresh),
     )
+    apply_options(source, clean_options(type, options or {}))
+    source.next_refresh_at = next_refresh(source.refresh, timezone.now())
     with transaction.atomic():
         source.save()
         audit.record(auth, "source.create", source, detail={"name": source.name, "type": type})
@@ -59,7 +67,7 @@ def create_source(
 
 
 def update_source(auth: AuthContext, source: Source, **changes: Any) -> Source:
-    """Change name, content, url or metadata; answers change with the next ingest.
+    """Change a source; answers change with the next ingest. ``options`` are merged.
 
     Raises ``Invalid`` or ``AddressRefused``. The type of a source stands for good.
     """
@@ -67,12 +75,21 @@ def update_source(auth: AuthContext, source: Source, **changes: Any) -> Source:
         raise Invalid.field("type", "The type of a source cannot be changed.")
     changes.pop("type", None)
     clean = _clean_changes(source, changes)
+    if not clean:
+        return source
+    columns = set(clean)
     for field, value in clean.items():
-        setattr(source, field, value)
-    if clean:
-        with transaction.atomic():
-            source.save(update_fields=[*clean, "updated_at"])
-            audit.record(auth, "source.update", source, detail={"fields": sorted(clean)})
+        if field == "options":
+            apply_options(source, value)
+            columns.add("secrets")
+        else:
+            setattr(source, field, value)
+    if "refresh" in clean:
+        source.next_refresh_at = next_refresh(source.refresh, timezone.now())
+        columns.add("next_refresh_at")
+    with transaction.atomic():
+        source.save(update_fields=[*columns, "updated_at"])
+        audit.record(auth, "source.update", source, detail={"fields": sorted(clean)})
     return source
 
 
@@ -88,6 +105,10 @@ def _clean_changes(source: Source, changes: Mapping[str, Any]) -> dict[str, Any]
         clean["url"] = clean_url(source.type, changes["url"])
     if "metadata" in changes:
         clean["metadata"] = clean_metadata(changes["metadata"])
+    if "options" in changes:
+        clean["options"] = clean_options(source.type, changes["options"])
+    if "refresh" in changes:
+        clean["refresh"] = clean_refresh(source.type, changes["refresh"])
     return clean
 
 
@@ -105,11 +126,15 @@ def retire_source(auth: AuthContext, source: Source) -> None:
 
 
 def retire_document(auth: AuthContext, document: Document) -> None:
-    """As ``retire_source``, for one document. A later upload of its key is a new document."""
+    """As ``retire_source``, for one document, and for the entries of an archive with it.
+
+    A later upload of its key is a new document.
+    """
     with transaction.atomic():
-        retired = Document.objects.filter(pk=document.pk, deleted_at__isnull=True).update(
-            deleted_at=timezone.now()
-        )
+        live = Document.objects.filter(deleted_at__isnull=True)
+        now = timezone.now()
+        retired = live.filter(pk=document.pk).update(deleted_at=now)
+        live.filter(container_id=document.pk).update(deleted_at=now, stale_points=True)
         if retired:
             audit.record(auth, "document.delete", document, detail={"key": document.key})
 
@@ -154,7 +179,7 @@ def _add_documents(auth: AuthContext, source: Source, kept: Sequence[_Kept]) -> 
 
 
 def _put(source: Source, item: _Kept) -> Document:
-    """The live document of the key with the new file waiting in it."""
+    """The live document of the key with the new file waiting in it. Raises ``Conflict``."""
     document, created = Document.objects.get_or_create(
         source=source,
         key=item.key,
@@ -162,12 +187,14 @@ def _put(source: Source, item: _Kept) -> Document:
         defaults={
             "tenant_id": source.tenant_id,
             "title": item.key,
-            "mime_type": uploads.mime_type_of(item.key),
+            "mime_type": mime_type_of(item.key),
             "pending_upload": item.stored_name,
             "size_bytes": item.size,
         },
     )
     row: Document = document
+    if row.container_id is not None:
+        raise Conflict(f"An archive of this source holds {item.key} already.")
     if not created:
         uploads.discard_on_commit([row.pending_upload])
         row.pending_upload, row.size_bytes = item.stored_name, item.size
@@ -181,18 +208,11 @@ def _check_quota(auth: AuthContext, source: Source, sizes: Mapping[str, int]) ->
     tenant = Tenant.objects.get(pk=auth.tenant_id)
     if tenant.max_documents is None and tenant.max_bytes is None:
         return
-    live = Document.objects.filter(deleted_at__isnull=True, source__deleted_at__isnull=True)
+    live = live_of_tenant()
     replaced = live.filter(source=source, key__in=sizes)
     documents = live.count() + len(sizes) - replaced.count()
-    if tenant.max_documents is not None and documents > tenant.max_documents:
-        raise QuotaExceeded(f"The tenant may hold {tenant.max_documents} documents at most.")
-    total = _bytes(live) - _bytes(replaced) + sum(sizes.values())
-    if tenant.max_bytes is not None and total > tenant.max_bytes:
-        raise QuotaExceeded(f"The tenant may hold {tenant.max_bytes} bytes at most.")
-
-
-def _bytes(documents: Any) -> int:
-    return int(documents.aggregate(n=Sum("size_bytes"))["n"] or 0)
+    total = bytes_of(live) - bytes_of(replaced) + sum(sizes.values())
+    check_room(tenant, documents, total)
 
 
 def forget_files(documents: Sequence[Document]) -> None:

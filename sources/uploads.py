@@ -10,7 +10,6 @@ import unicodedata
 import uuid
 from collections.abc import Iterable
 from functools import partial
-from mimetypes import MimeTypes
 from typing import Any
 
 from django.conf import settings
@@ -19,21 +18,10 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 
 from minirag.errors import Invalid, TooLarge
+from minirag.formats import HARMLESS, OCTETS
 from sources.models import Document, Source
 
 MAX_KEY = 255
-OCTETS = "application/octet-stream"
-_MORE_TYPES = {
-    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    ".markdown": "text/markdown",
-    ".md": "text/markdown",
-}
-# Whatever a browser could run stays octets, also as an attachment.
-_HARMLESS = frozenset({"application/pdf", "text/plain", *_MORE_TYPES.values()})
-# The built-in table only: the machine's own files would make answers differ between machines.
-_types = MimeTypes(filenames=())
-for _suffix, _type in _MORE_TYPES.items():
-    _types.add_type(_type, _suffix)
 # Signs that change the look of a name: control, format, surrogate, private, unassigned.
 _UNSEEN = ("C", "Zl", "Zp")
 
@@ -63,14 +51,9 @@ def _shortened(name: str) -> str:
     return stem[: MAX_KEY - len(suffix) - 1] + dot + suffix
 
 
-def mime_type_of(key: str) -> str:
-    """By the name's ending only: what the client says of its own file counts for nothing."""
-    return _types.guess_type(key, strict=True)[0] or OCTETS
-
-
 def download_type(document: Document) -> str:
     """The type a stored original is served with."""
-    return document.mime_type if document.mime_type in _HARMLESS else OCTETS
+    return document.mime_type if document.mime_type in HARMLESS else OCTETS
 
 
 def check_size(file: File[Any]) -> int:

@@ -12,7 +12,7 @@ from django.conf import settings
 from minirag.api.serializers import bad_text
 from minirag.egress import check_url
 from minirag.errors import Invalid
-from sources.models import SourceType
+from sources.models import WEB_TYPES, SourceType
 
 MAX_NAME = 200
 MAX_METADATA_KEYS = 50
@@ -59,13 +59,13 @@ def clean_content(source_type: str, value: Any) -> str:
 
 
 def clean_url(source_type: str, value: Any) -> str:
-    """The address of a ``url`` source. Raises ``AddressRefused`` where it may not be fetched."""
-    if source_type != SourceType.URL:
+    """The address of a web source. Raises ``AddressRefused`` where it may not be fetched."""
+    if source_type not in WEB_TYPES:
         if value:
-            raise Invalid.field("url", "Only a source of type url has an address.")
+            raise Invalid.field("url", f"A source of type {source_type} has no address.")
         return ""
     if not value:
-        raise Invalid.field("url", "This field is required for a source of type url.")
+        raise Invalid.field("url", f"This field is required for a source of type {source_type}.")
     url = clean_body(value, "url", most=2_000)
     check_url(url, "source")
     return url

@@ -9,15 +9,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from minirag.errors import QuotaExceeded
+from minirag.errors import AnswerLost, QuotaExceeded
 from minirag.types import TokenUsage
 from tenants.models import Tenant
 from usage.models import MonthlySpend, UsageEvent, UsageKind, UsageStatus
@@ -34,15 +36,19 @@ _BATCH = 500
 class Meter:
     """One call under way: ``report`` its numbers as soon as they are known."""
 
-    call_id: UUID
+    call: UsageEvent
     usage: TokenUsage | None = None
+
+    @property
+    def call_id(self) -> UUID:
+        return self.call.call_id
 
     def report(self, usage: TokenUsage) -> None:
         """The provider's numbers, or one's own count (``estimated``). The last report stands."""
         self.usage = usage
 
 
-def reserve(
+def reserve_call(
     *,
     tenant_id: UUID,
     kind: UsageKind,
@@ -51,11 +57,11 @@ def reserve(
     bot_profile_id: UUID | None = None,
     message_id: UUID | None = None,
     ingest_job_id: UUID | None = None,
-) -> UUID:
+) -> UsageEvent:
     """Write the row of a call to come and count its estimated cost against the month's cap.
 
-    Returns the call id. Raises ``QuotaExceeded``, and writes nothing, where the cap would be
-    passed. An unknown price counts 0.
+    Returns the row: ``settle`` and ``release`` need not read it again. Raises ``QuotaExceeded``,
+    and writes nothing, where the cap would be passed. An unknown price counts 0.
     """
     event = UsageEvent(
         tenant_id=tenant_id,
@@ -71,33 +77,38 @@ def reserve(
         event.save()
         if event.cost_nano:
             _spend_within_cap(tenant_id, _month(event.created_at), event.cost_nano)
-    return event.call_id
+    return event
 
 
-def settle(call_id: UUID, usage: TokenUsage) -> UsageEvent:
+def reserve(**call: Any) -> UUID:
+    """``reserve_call``, for who keeps the id only."""
+    return reserve_call(**call).call_id
+
+
+def settle(call: UUID | UsageEvent, usage: TokenUsage) -> UsageEvent:
     """Close a reservation with the numbers of the call; the month's spend is corrected.
 
     A second settle changes nothing; one with other numbers is logged. Raises
     ``UsageEvent.DoesNotExist`` for an unknown call.
     """
-    event: UsageEvent = UsageEvent.objects.get(call_id=call_id)
+    event = _reserved(call)
     reserved = event.cost_nano or 0
     _set_numbers(event, usage)
     event.status, event.settled_at = UsageStatus.SETTLED, timezone.now()
     if _close(event, spend=(event.cost_nano or 0) - reserved):
         return event
-    stored: UsageEvent = UsageEvent.objects.get(call_id=call_id)
+    stored: UsageEvent = UsageEvent.objects.get(call_id=event.call_id)
     if stored.status != UsageStatus.SETTLED or _numbers(stored) != _numbers(event):
-        log.warning("call %s is %s already: other numbers are not taken", call_id, stored.status)
+        log.warning("call %s is %s already: other numbers are not taken", event.pk, stored.status)
     return stored
 
 
-def release(call_id: UUID) -> None:
+def release(call: UUID | UsageEvent) -> None:
     """Close a reservation whose call did not happen: it counts nothing. Only the first close acts.
 
     Raises ``UsageEvent.DoesNotExist`` for an unknown call.
     """
-    event = UsageEvent.objects.get(call_id=call_id)
+    event = _reserved(call)
     reserved = event.cost_nano or 0
     _set_numbers(event, TokenUsage(0))
     event.status, event.settled_at = UsageStatus.RELEASED, timezone.now()
@@ -118,9 +129,10 @@ def metered(
     """Reserve, run the call, settle what it reported.
 
     A call that fails before it reported anything is released; one that reported and then failed is
-    settled, since it was paid. Without a report the estimate is settled, flagged as such.
+    settled, since it was paid. Without a report the estimate is settled, flagged as such; so it is
+    where the answer was lost on its way, for which a provider charges all the same.
     """
-    call_id = reserve(
+    call = reserve_call(
         tenant_id=tenant_id,
         kind=kind,
         model=model,
@@ -129,16 +141,16 @@ def metered(
         message_id=message_id,
         ingest_job_id=ingest_job_id,
     )
-    meter = Meter(call_id)
+    meter = Meter(call)
     try:
         yield meter
-    except BaseException:
-        if meter.usage is None:
-            release(call_id)
+    except BaseException as error:
+        if meter.usage is None and not isinstance(error, AnswerLost):
+            release(call)
         else:
-            settle(call_id, meter.usage)
+            settle(call, meter.usage or replace(estimate, estimated=True))
         raise
-    settle(call_id, meter.usage or replace(estimate, estimated=True))
+    settle(call, meter.usage or replace(estimate, estimated=True))
 
 
 def release_abandoned(older_than: timedelta) -> int:
@@ -149,12 +161,31 @@ def release_abandoned(older_than: timedelta) -> int:
     """
     before = timezone.now() - older_than
     left = UsageEvent.objects.filter(status=UsageStatus.RESERVED, created_at__lt=before)
+    return _close_as_estimated(left)
+
+
+def close_for(message_id: UUID) -> int:
+    """``release_abandoned`` for the calls of one answer whose process is known to be gone."""
+    return _close_as_estimated(
+        UsageEvent.objects.filter(status=UsageStatus.RESERVED, message_id=message_id)
+    )
+
+
+def _close_as_estimated(left: QuerySet[UsageEvent]) -> int:
     closed = 0
     for event in left.order_by("created_at")[:_BATCH]:
         event.status, event.settled_at = UsageStatus.SETTLED, timezone.now()
         event.estimated = True
         closed += _close(event, spend=0)
     return closed
+
+
+def _reserved(call: UUID | UsageEvent) -> UsageEvent:
+    """The row to close, as it was reserved: price, month and estimate never change in between."""
+    if isinstance(call, UsageEvent):
+        return copy(call)
+    found: UsageEvent = UsageEvent.objects.get(call_id=call)
+    return found
 
 
 def _close(event: UsageEvent, *, spend: int) -> bool:

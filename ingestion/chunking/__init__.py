@@ -1,5 +1,5 @@
 """Normalised text to chunks with exact offsets: ``chunk_text``."""
 
-from ingestion.chunking.splitter import ChunkSize, chunk_text, embedding_text
+from ingestion.chunking.splitter import ChunkSize, chunk_text, embedding_hash, embedding_text
 
-__all__ = ["ChunkSize", "chunk_text", "embedding_text"]
+__all__ = ["ChunkSize", "chunk_text", "embedding_hash", "embedding_text"]

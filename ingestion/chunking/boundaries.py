@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 
-_SENTENCE = re.compile("[.!?…]+[\"'”’»)\\]]*\\s+|[。！？；｡؟۔।॥]+[\"'”’»）」』】]*\\s*|\n+")
+_SENTENCE = re.compile("[.!?…]+[\"'”’»)\\]]*\\s+|[。！？；｡؟۔।॥]+[\"'”’»）」』】]*\\s*")
+_BEGINNING = re.compile(f"{_SENTENCE.pattern}|\n+")
+# Ends of lines that are compared for one cut.
+_CANDIDATES = 8
 _SPACE = re.compile(r"\s+")
 _ZWJ = "\u200d"
 # Emoji skin tones and regional indicators (two of these make one flag).
@@ -17,22 +21,68 @@ _LONGEST_CLUSTER = 32
 _LONGEST_FLAGS = 2_048
 
 
-def last_cut(text: str, low: int, high: int) -> int:
-    """The best place to end a chunk in ``[low, high]``: the strongest boundary, the last of it.
+# Where a line ends that is more than a wrapped one: what follows does not go on in lower case, or
+# what stands before ends in a mark.
+_LINE = re.compile("(?<=[.!?:;|。！？])\n|\n(?![a-z])")
 
-    Falls back to ``high``, moved to the edge of a grapheme.
+
+def line_end(text: str, low: int, high: int) -> int:
+    """Behind the first end of a line in ``[low, high)`` that is no wrapped one; -1 without."""
+    # One character more: what follows a line's end decides whether it is one.
+    match = _LINE.search(text, low, high + 1)
+    return match.end() if match and match.end() <= high else -1
+
+
+def last_break(text: str, low: int, high: int) -> int:
+    """Behind the last blank line in ``[low, high)``, else the last line's end; -1 without."""
+    return max(_breaks(text, low, high, 1), default=-1)
+
+
+def topic_break(text: str, low: int, high: int, cohesion: Callable[[int], float]) -> int:
+    """Of the blank lines in ``[low, high)``, else the lines' ends, the one with least ``cohesion``
+    (the last of equals); -1 without.
     """
-    for mark in ("\n\n", "\n"):
-        found = text.rfind(mark, low, high)
-        if found >= 0:
-            return found + len(mark)
+    breaks = _breaks(text, low, high, _CANDIDATES)
+    if len(breaks) < 2:
+        return max(breaks, default=-1)
+    return min(breaks, key=lambda at: (cohesion(at), -at))
+
+
+def _breaks(text: str, low: int, high: int, most: int) -> list[int]:
+    """The last ``most`` of them, behind each; lines' ends only where there is no blank line."""
+    found: list[int] = []
+    at = text.rfind("\n\n", low, high)
+    while at >= 0 and len(found) < most:
+        found.append(at + 2)
+        at = text.rfind("\n\n", low, at)
+    if found:
+        return found
+    at = text.rfind("\n", low, high)
+    while at >= 0 and len(found) < most:
+        if _LINE.match(text, at):
+            found.append(at + 1)
+        at = text.rfind("\n", low, at)
+    return found
+
+
+def row_start(text: str, low: int, high: int) -> int:
+    """Where the row of a table begins, behind ``low``, that ``high`` would cut; -1 without."""
+    at = text.rfind("\n", low, high) + 1
+    return at if at > low and text.startswith("|", at) else -1
+
+
+def near_cut(text: str, low: int, target: int, high: int) -> int:
+    """Where to cut running text in ``(low, high]``: a sentence's end nearest to ``target``, else a
+    wrapped line's or a word's last end up to there, else the edge of a grapheme.
+    """
     ends = [match.end() for match in _SENTENCE.finditer(text, low, high)]
     # A match cut off by ``high`` may be no sentence end ("3." of "3.5"): the next character tells.
-    if ends and (ends[-1] < high or _stands(text, high)):
-        return ends[-1]
-    if len(ends) > 1:
-        return ends[-2]
-    return _word_cut(text, low, high)
+    if ends and ends[-1] == high and not _stands(text, high):
+        ends.pop()
+    if ends:
+        return min(ends, key=lambda end: abs(end - target))
+    wrapped = text.rfind("\n", low, target)
+    return wrapped + 1 if wrapped >= 0 else _word_cut(text, low, target)
 
 
 def _stands(text: str, at: int) -> bool:
@@ -48,7 +98,7 @@ def _word_cut(text: str, low: int, high: int) -> int:
 
 def first_start(text: str, low: int, high: int) -> int:
     """The best place to begin an overlap in ``[low, high)``: a sentence, a word, a grapheme."""
-    for pattern in (_SENTENCE, _SPACE):
+    for pattern in (_BEGINNING, _SPACE):
         match = pattern.search(text, max(0, low - 1), high)
         if match and match.end() < high:
             return match.end()

@@ -6,19 +6,29 @@ tokens differ from the whole's at its edges. No chunk counts more than its size.
 
 from __future__ import annotations
 
+import hashlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ingestion.chunking.boundaries import first_start, last_cut
+from ingestion.chunking.boundaries import (
+    first_start,
+    last_break,
+    line_end,
+    near_cut,
+    row_start,
+    topic_break,
+)
 from ingestion.chunking.sections import Section, find_sections
 from minirag.tokens import TokenMap, count_tokens, token_map
 from minirag.types import PageSpan, ParsedDocument, TextChunk
 
-# Code points tokenised at once: bounds memory on a text of any length.
-_PIECE = 1 << 18
+# A chunk is not ended at a block's end before so great a part of its size.
+_LEAST = 4
+# So great a part of a chunk's size is compared before and behind a cut.
+_WINDOW = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +74,55 @@ class _Splitter:
             reach = min(self.tokens.reach(start, limit), end)
             if reach <= done:
                 break
-            stop = self._cut(start, done, reach, limit) if reach < end else end
+            stop = self._cut(start, done, reach, end) if reach < end else end
             counted = self._counted(start, stop)
             if counted <= self.limits.size and self.text[done:stop].strip():
                 return stop, counted
             limit = min(limit - 1, limit * self.limits.size // max(counted, 1))
         return None if start < done else self._by_characters(start, end)
 
-    def _cut(self, start: int, done: int, reach: int, limit: int) -> int:
-        low = max(self.tokens.reach(start, limit // 2), start, done)
-        return last_cut(self.text, low + 1, reach) if low + 1 < reach else reach
+    def _cut(self, start: int, done: int, reach: int, end: int) -> int:
+        """Where to end a chunk that cannot take all the rest.
+
+        At the end of a block if it can be; a block that is longer than a chunk is cut by itself, in
+        parts of about equal length.
+        """
+        text, size = self.text, self.limits.size
+        least = max(self.tokens.reach(start, size // _LEAST), done) + 1
+        if least >= reach:
+            return reach
+        if self._goes_on(done):
+            found = line_end(text, done, reach)
+        else:
+            half = max(self.tokens.reach(start, size // 2), least)
+            found = topic_break(text, half, reach, self._cohesion)
+            found = last_break(text, least, half) if found < 0 else found
+        if found < 0:
+            found = row_start(text, max(start, done), reach)
+        return found if found >= 0 else self._within(start, least, reach, end)
+
+    def _cohesion(self, at: int) -> float:
+        """Share of the topical words on the poorer side of ``at`` that stand on the other one too.
+
+        Method: lexical cohesion (Hearst, "TextTiling", 1997), on tokens instead of stems.
+        """
+        before, behind = self.tokens.topical(at, self.limits.size // _WINDOW)
+        return len(before & behind) / max(1, min(len(before), len(behind)))
+
+    def _within(self, start: int, least: int, reach: int, end: int) -> int:
+        """A cut in running text, such that what is left of it is no crumb."""
+        block = line_end(self.text, reach, end)
+        rest = self.tokens.count(start, block if block >= 0 else end)
+        parts = max(2, -(-rest // self.limits.size))
+        target = self.tokens.reach(start, -(-rest // parts))
+        return near_cut(self.text, least, min(max(target, least), reach), reach)
+
+    def _goes_on(self, at: int) -> bool:
+        """Whether what stands at ``at`` is of the same block as what stands before it."""
+        before = at
+        while before > 0 and self.text[before - 1].isspace():
+            before -= 1
+        return before > 0 and "\n" not in self.text[before:at]
 
     def _by_characters(self, start: int, end: int) -> tuple[int, int]:
         """For what no boundary helps: a cluster of more tokens than a chunk may have."""
@@ -83,7 +132,10 @@ class _Splitter:
         return stop, self._counted(start, stop)
 
     def _counted(self, start: int, stop: int) -> int:
-        return self.count(self.text[slice(*self._trim(start, stop))])
+        start, stop = self._trim(start, stop)
+        if self.count is count_tokens:
+            return self.tokens.count_alone(start, stop)
+        return self.count(self.text[start:stop])
 
     def _overlap_start(self, start: int, stop: int) -> int:
         """Where the next chunk begins so that it shares at most ``overlap`` tokens."""
@@ -117,7 +169,7 @@ def chunk_text(
     """
     limits = ChunkSize(size, overlap)
     document = ParsedDocument(document) if isinstance(document, str) else document
-    tokens = _map(document.text)
+    tokens = token_map(document.text)
     splitter = _Splitter(document.text, tokens, limits, count)
     page_of = _Pages(document.pages)
     chunks: list[TextChunk] = []
@@ -142,6 +194,11 @@ def embedding_text(heading_path: Sequence[str], text: str) -> str:
     return f"{' > '.join(heading_path)}\n{text}" if heading_path else text
 
 
+def embedding_hash(embedded: str) -> str:
+    """The name of an embedded text: hex SHA-256. Lone surrogates are no error."""
+    return hashlib.sha256(embedded.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 class _Pages:
     """Which page a place is on."""
 
@@ -152,12 +209,3 @@ class _Pages:
     def at(self, place: int) -> int | None:
         index = bisect_right(self._starts, place) - 1
         return self._pages[index].number if index >= 0 else None
-
-
-def _map(text: str) -> TokenMap:
-    """Tokens of a text of any length, piece by piece."""
-    ends = [
-        token_map(text[at : at + _PIECE]).ends.astype(np.int64) + at
-        for at in range(0, len(text), _PIECE)
-    ]
-    return TokenMap(np.concatenate(ends) if ends else np.zeros(0, np.int64))

@@ -29,14 +29,15 @@ def somebody_works() -> Iterator[None]:
         yield
 
 
-def finish(job_ids: Collection[UUID], stderr: Any) -> list[IngestJob]:
-    """Follow the jobs on ``stderr``. Raises ``CommandError`` where one failed."""
+def finish(job_ids: Collection[UUID], stderr: Any, *, status: int = 1) -> list[IngestJob]:
+    """Follow the jobs on ``stderr``. Raises ``CommandError`` (exit ``status``) if one failed."""
     with platform_scope("a command follows its jobs"):
         jobs = follow(job_ids, stderr.write)
     failed = [job for job in jobs if job.state in (JobState.FAILED, JobState.CANCELLED)]
     if failed:
         error = failed[0].error or {"message": f"The job was {failed[0].state}."}
-        raise CommandError(f"{len(failed)} of {len(jobs)} jobs failed: {error['message']}")
+        words = f"{len(failed)} of {len(jobs)} jobs failed: {error['message']}"
+        raise CommandError(words, returncode=status)
     return jobs
 
 

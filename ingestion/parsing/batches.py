@@ -12,14 +12,15 @@ from pathlib import PurePosixPath
 
 from ingestion.parsing import sandbox
 from ingestion.parsing.answers import read_answer
+from ingestion.parsing.limits import Limits
 from minirag.errors import UnreadableSource
+from minirag.formats import PLAIN, kind_of_suffix
 from minirag.types import ParsedDocument, RawDocument
 
 # What shares a child: so many documents, of so many bytes each, and together.
 _MOST = 32
 _SMALL = 256 * 1024
 _TOGETHER = 2 * 1024 * 1024
-_SUFFIXES = frozenset({".md", ".markdown", ".mdown", ".mkd", ".txt", ".text", ".log"})
 _ALONE = b'{"alone": true}'
 
 Parsed = ParsedDocument | UnreadableSource
@@ -27,14 +28,14 @@ Parsed = ParsedDocument | UnreadableSource
 
 def parse_many(raws: Sequence[RawDocument]) -> list[Parsed]:
     """What became of each of ``raws``, in order. Blocks; raises ``Unavailable`` as ``parse``."""
-    limits = sandbox.Limits.from_settings()
+    limits = Limits.from_settings()
     found: dict[int, Parsed] = {}
     for places in _shared(raws):
         found.update(_together([raws[at] for at in places], places, limits))
     return [found[at] if at in found else _alone(raw, limits) for at, raw in enumerate(raws)]
 
 
-def _alone(raw: RawDocument, limits: sandbox.Limits) -> Parsed:
+def _alone(raw: RawDocument, limits: Limits) -> Parsed:
     try:
         return sandbox.parse(raw, limits)
     except UnreadableSource as error:
@@ -60,11 +61,11 @@ def _shared(raws: Sequence[RawDocument]) -> Iterator[list[int]]:
 def _is_plain(raw: RawDocument) -> bool:
     """By its name; the child looks at the content."""
     suffix = PurePosixPath(raw.key[-100:]).suffix.lower()
-    return not raw.url and suffix in _SUFFIXES and len(raw.content) <= _SMALL
+    return not raw.url and kind_of_suffix(suffix) in PLAIN and len(raw.content) <= _SMALL
 
 
 def _together(
-    raws: Sequence[RawDocument], places: Sequence[int], limits: sandbox.Limits
+    raws: Sequence[RawDocument], places: Sequence[int], limits: Limits
 ) -> dict[int, Parsed]:
     """Those that could be read, by their places."""
     try:

@@ -10,15 +10,19 @@ import os
 import resource
 import signal
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from typing import NoReturn
 
 from ingestion.parsing.document import Hints
-from ingestion.parsing.orders import Order
+from ingestion.parsing.entries import contents, listed
+from ingestion.parsing.links import page_links, sitemap_urls
+from ingestion.parsing.orders import Order, Task
 from ingestion.parsing.parsers import parse_bytes
-from ingestion.parsing.sniff import PLAIN, detect
+from ingestion.parsing.sniff import detect
 from minirag.errors import UnreadableSource
+from minirag.formats import PLAIN
 
 EXIT_MEMORY = 77
 EXIT_FAILED = 78
@@ -36,7 +40,7 @@ def run(order: Order, zygote: int, document_fd: int, output_fd: int) -> NoReturn
     status = EXIT_FAILED
     try:
         _give_up_rights(order, zygote, document_fd, output_fd)
-        _answer_all(order, _read())
+        _TASKS[order.task](order, _read())
         status = 0
     except MemoryError:
         status = EXIT_MEMORY
@@ -116,10 +120,51 @@ def _answer(order: Order, hints: Hints, data: bytes, alone: bool) -> bytes:
     try:
         if not alone and detect(data, hints) not in PLAIN:
             return json.dumps({"alone": True}).encode()
-        built = parse_bytes(data, hints, order.archive)
+        built = parse_bytes(data, hints, order.content)
     except UnreadableSource as error:
         return json.dumps({"unreadable": error.message}).encode()
     except RecursionError:
         return json.dumps({"unreadable": "The document is nested too deeply."}).encode()
     # Lone surrogates would not encode; normalised text has none, and the parent checks again.
     return json.dumps({"document": asdict(built)}, ensure_ascii=False).encode()
+
+
+def _list(order: Order, data: bytes) -> None:
+    try:
+        entries = [[entry.name, entry.index, entry.size] for entry in listed(data, order.zip)]
+    except UnreadableSource as error:
+        _write(json.dumps({"unreadable": error.message}).encode())
+        return
+    _write(json.dumps({"entries": entries}).encode())
+
+
+def _extract(order: Order, data: bytes) -> None:
+    """For each entry a line of JSON, then as many bytes as it says."""
+    password = order.hints[0].password
+    for entry, found in contents(data, order.indexes, order.zip, password):
+        if isinstance(found, UnreadableSource):
+            _write(json.dumps({"unreadable": found.message}).encode() + b"\n")
+        else:
+            _write(json.dumps({"name": entry.name, "size": len(found)}).encode() + b"\n")
+            _write(found)
+
+
+def _discover(order: Order, data: bytes) -> None:
+    """Where a page leads, or what a sitemap names."""
+    find = page_links if order.task == "links" else sitemap_urls
+    try:
+        answer = find(data, order.hints[0], order.content)
+    except UnreadableSource as error:
+        answer = {"unreadable": error.message}
+    except RecursionError:
+        answer = {"unreadable": "The page is nested too deeply."}
+    _write(json.dumps(answer).encode())
+
+
+_TASKS: dict[Task, Callable[[Order, bytes], None]] = {
+    "parse": _answer_all,
+    "list": _list,
+    "extract": _extract,
+    "links": _discover,
+    "sitemap": _discover,
+}

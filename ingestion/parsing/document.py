@@ -14,14 +14,33 @@ class Hints:
     key: str = ""
     mime_type: str = ""
     url: str | None = None
+    password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class ArchiveLimits:
-    """Caps on what a zip container may unfold to."""
+class ContentLimits:
+    """Caps on what one document may unfold to. Nothing of it is believed as declared.
+
+    ``rows`` and ``columns`` are of all tables in a document of cells, ``depth`` is the nesting of
+    data, mails and elements. Pixels need no cap: no image is ever decoded.
+    """
 
     inflated_bytes: int = 256 * 1024 * 1024
     entries: int = 10_000
+    pages: int = 5_000
+    rows: int = 200_000
+    columns: int = 1_000
+    depth: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ZipLimits:
+    """Caps on an archive of documents. ``entry_bytes`` is of one file, ``ratio`` of one too."""
+
+    entries: int = 2_000
+    total_bytes: int = 1024 * 1024 * 1024
+    entry_bytes: int = 100 * 1024 * 1024
+    ratio: int = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +70,11 @@ class DocumentBuilder:
     @property
     def length(self) -> int:
         return self._length
+
+    @property
+    def next_block(self) -> int:
+        """Where a block would start that is added now."""
+        return self._length + 2 if self._length else 0
 
     def line(self, text: str) -> tuple[int, int] | None:
         """Add ``text`` on a new line; an empty one becomes a blank line. Returns its span."""
@@ -86,6 +110,16 @@ class DocumentBuilder:
         """Remember a heading whose text stands already."""
         if clean_title(title):
             self._headings.append((start, end, level, clean_title(title)))
+
+    def include(self, built: Built, deeper: int = 0) -> tuple[int, int] | None:
+        """Add another document's text as a block, its headings ``deeper`` levels down."""
+        span = self.block(built.text)
+        if span is not None:
+            self._headings += [
+                (span[0] + start, span[0] + end, min(9, level + deeper), title)
+                for start, end, level, title in built.headings
+            ]
+        return span
 
     def mark_page(self, number: int, span: tuple[int, int]) -> None:
         self._pages.append((*span, number))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from posixpath import normpath
 
 from lxml import etree
 
-from ingestion.parsing.archive import SafeArchive
-from ingestion.parsing.document import ArchiveLimits, Built, DocumentBuilder, clean_title
+from ingestion.parsing.document import Built, ContentLimits, DocumentBuilder, clean_title
+from ingestion.parsing.ooxml import core_title, local_name, main_part, value_of
+from ingestion.parsing.safe_zip import SafeArchive
+from ingestion.parsing.tables import add_table
 
 # Alternatives repeat the text; deletions, field codes and moved-away text are not shown.
 _UNSEEN = frozenset({"Fallback", "del", "moveFrom", "instrText", "delText", "delInstrText"})
@@ -53,61 +54,46 @@ class _Reader:
             self.inside(box)
 
     def table(self, element: etree._Element) -> None:
+        rows = list(_inner(element, "tr"))
+        cells = [[_cell_text(cell) for cell in _inner(row, "tc")] for row in rows]
         self.builder.blank()
-        for row in _inner(element, "tr"):
-            cells = [_cell_text(cell) for cell in _inner(row, "tc")]
-            if any(cells):
-                self.builder.line(" | ".join(cells))
-        self.builder.blank()
+        add_table(self.builder, cells, header=bool(rows) and _names_columns(element, rows[0]))
 
     def inside(self, box: etree._Element) -> None:
         for element in box:
-            if _name(element) == "p":
+            if local_name(element) == "p":
                 self.paragraph(element)
-            elif _name(element) == "tbl":
+            elif local_name(element) == "tbl":
                 self.table(element)
 
 
-def parse_docx(data: bytes, limits: ArchiveLimits) -> Built:
+def parse_docx(data: bytes, limits: ContentLimits) -> Built:
     """Paragraphs, headings by style, tables as rows of `` | ``, notes at the end.
 
     Raises ``UnreadableSource``: damaged, locked, a bomb, or with a DTD.
     """
     archive = SafeArchive(data, limits)
-    main = _main_part(archive)
+    main = main_part(archive, "word/document.xml")
     folder = main.rpartition("/")[0]
     reader = _Reader(_styles(archive, f"{folder}/styles.xml"))
     for part in (main, *_NOTES):
         if part == main or part in archive:
             _read(archive, part, reader)
-    return reader.builder.build(_core_title(archive) or reader.title)
+    return reader.builder.build(core_title(archive) or reader.title)
 
 
 def _read(archive: SafeArchive, part: str, reader: _Reader) -> None:
     """Hand each outermost paragraph or table over when it is complete, then forget it."""
     depth = 0
     for event, element in archive.elements(part):
-        name = _name(element)
+        name = local_name(element)
         if name not in ("p", "tbl"):
             continue
         depth += 1 if event == "start" else -1
         if event == "end" and depth == 0:
-            if not any(_name(parent) in _UNSEEN for parent in element.iterancestors()):
+            if not any(local_name(parent) in _UNSEEN for parent in element.iterancestors()):
                 reader.paragraph(element) if name == "p" else reader.table(element)
             element.clear(keep_tail=False)
-
-
-def _name(element: etree._Element) -> str:
-    tag = element.tag
-    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
-
-
-def _value(element: etree._Element, name: str = "val") -> str:
-    """An attribute by its local name: strict and transitional files differ in the namespace."""
-    for key, value in element.attrib.items():
-        if str(key).rpartition("}")[2] == name:
-            return str(value)
-    return ""
 
 
 def paragraph_text(element: etree._Element) -> str:
@@ -117,7 +103,7 @@ def paragraph_text(element: etree._Element) -> str:
 
 def _runs(element: etree._Element) -> Iterator[str]:
     for child in element:
-        name = _name(child)
+        name = local_name(child)
         if name == "t":
             yield child.text or ""
         elif name in _BREAKS:
@@ -131,7 +117,7 @@ def _runs(element: etree._Element) -> Iterator[str]:
 def _boxes(element: etree._Element) -> Iterator[etree._Element]:
     """Outermost text boxes below ``element``, each once."""
     for child in element:
-        name = _name(child)
+        name = local_name(child)
         if name == "txbxContent":
             yield child
         elif name not in _UNSEEN:
@@ -141,24 +127,33 @@ def _boxes(element: etree._Element) -> Iterator[etree._Element]:
 def _inner(element: etree._Element, wanted: str) -> Iterator[etree._Element]:
     """Rows or cells, also inside content controls and insertions, not those of nested tables."""
     for child in element:
-        name = _name(child)
+        name = local_name(child)
         if name == wanted:
             yield child
         elif name in ("sdt", "sdtContent", "ins", "customXml", "smartTag"):
             yield from _inner(child, wanted)
 
 
+def _names_columns(table: etree._Element, row: etree._Element) -> bool:
+    """Whether Word shows the first row as a header: repeated on each page, or by the style."""
+    if any(local_name(one) == "tblHeader" for one in row.iter(etree.Element)):
+        return True
+    looks = (one for one in table.iterchildren(etree.Element) if local_name(one) == "tblPr")
+    found = [one for look in looks for one in look if local_name(one) == "tblLook"]
+    return any(value_of(one, "firstRow") in ("1", "true", "on") for one in found)
+
+
 def _cell_text(cell: etree._Element) -> str:
     texts = []
     for element in _cell_parts(cell):
         texts.append(paragraph_text(element))
-        texts += [paragraph_text(p) for box in _boxes(element) for p in box if _name(p) == "p"]
+        texts += [paragraph_text(p) for box in _boxes(element) for p in box if local_name(p) == "p"]
     return " ".join(" ".join(texts).split())
 
 
 def _cell_parts(element: etree._Element) -> Iterator[etree._Element]:
     for child in element:
-        name = _name(child)
+        name = local_name(child)
         if name == "p":
             yield child
         elif name not in _UNSEEN:
@@ -169,14 +164,14 @@ def _properties(element: etree._Element) -> tuple[str, int, bool]:
     """(style id, heading level by its own outline or 0, whether it is a list item)."""
     style, level, is_item = "", 0, False
     for properties in element:
-        if _name(properties) != "pPr":
+        if local_name(properties) != "pPr":
             continue
         for item in properties:
-            name = _name(item)
+            name = local_name(item)
             if name == "pStyle":
-                style = _value(item)
+                style = value_of(item)
             elif name == "outlineLvl":
-                level = _outline(_value(item)) or 0
+                level = _outline(value_of(item)) or 0
             elif name == "numPr":
                 is_item = True
     return style, level, is_item
@@ -206,31 +201,14 @@ def _styles(archive: SafeArchive, part: str) -> dict[str, _Style]:
     if part not in archive:
         return styles
     for event, element in archive.elements(part):
-        if event == "end" and _name(element) == "style":
-            style = styles.setdefault(_value(element, "styleId"), _Style())
+        if event == "end" and local_name(element) == "style":
+            style = styles.setdefault(value_of(element, "styleId"), _Style())
             for item in element.iter(etree.Element):
-                if _name(item) == "name" and not style.name:
-                    style.name = _value(item)
-                elif _name(item) == "basedOn":
-                    style.based_on = _value(item)
-                elif _name(item) == "outlineLvl":
-                    style.outline = _outline(_value(item))
+                if local_name(item) == "name" and not style.name:
+                    style.name = value_of(item)
+                elif local_name(item) == "basedOn":
+                    style.based_on = value_of(item)
+                elif local_name(item) == "outlineLvl":
+                    style.outline = _outline(value_of(item))
             element.clear()
     return styles
-
-
-def _main_part(archive: SafeArchive) -> str:
-    if "_rels/.rels" in archive:
-        for event, element in archive.elements("_rels/.rels"):
-            if event == "end" and _value(element, "Type").endswith("/officeDocument"):
-                return normpath(_value(element, "Target").lstrip("/"))
-    return "word/document.xml"
-
-
-def _core_title(archive: SafeArchive) -> str:
-    if "docProps/core.xml" not in archive:
-        return ""
-    for event, element in archive.elements("docProps/core.xml"):
-        if event == "end" and _name(element) == "title":
-            return clean_title(element.text or "")
-    return ""

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Literal
 
-from ingestion.parsing.document import ArchiveLimits, Hints
+from ingestion.parsing.document import ContentLimits, Hints, ZipLimits
+
+# Parse documents; list the files of an archive; hand some of them over; say where a page leads;
+# read a sitemap.
+Task = Literal["parse", "list", "extract", "links", "sitemap"]
+# An order is one packet.
+MOST_INDEXES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,15 +21,18 @@ class Order:
 
     ``hints`` and ``sizes`` (bytes) are of the documents, which stand one behind the other in the
     descriptor. Of several documents only plain ones are parsed: a native parser that a document
-    took over must not answer for its neighbours.
+    took over must not answer for its neighbours. ``indexes`` are the entries to extract.
     """
 
     hints: tuple[Hints, ...]
     sizes: tuple[int, ...]
-    archive: ArchiveLimits
     memory_bytes: int
     cpu_seconds: int
     wall_seconds: float
+    content: ContentLimits = field(default_factory=ContentLimits)
+    zip: ZipLimits = field(default_factory=ZipLimits)
+    task: Task = "parse"
+    indexes: tuple[int, ...] = ()
 
     def as_json(self) -> bytes:
         return json.dumps(asdict(self)).encode()
@@ -33,8 +43,11 @@ class Order:
         return cls(
             hints=tuple(Hints(**hints) for hints in values["hints"]),
             sizes=tuple(values["sizes"]),
-            archive=ArchiveLimits(**values["archive"]),
             memory_bytes=values["memory_bytes"],
             cpu_seconds=values["cpu_seconds"],
             wall_seconds=values["wall_seconds"],
+            content=ContentLimits(**values["content"]),
+            zip=ZipLimits(**values["zip"]),
+            task=values["task"],
+            indexes=tuple(values["indexes"]),
         )

@@ -13,14 +13,12 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from django.conf import settings
-
 from ingestion.parsing.answers import read_answer
-from ingestion.parsing.document import ArchiveLimits, Hints
-from ingestion.parsing.orders import Order
+from ingestion.parsing.document import Hints
+from ingestion.parsing.limits import Limits
+from ingestion.parsing.orders import Order, Task
 from minirag.errors import Unavailable, UnreadableSource
 from minirag.types import ParsedDocument, RawDocument
 
@@ -43,29 +41,6 @@ _WORDS = {
     "signal": "The document is damaged: its parser crashed on it.",
     "failed": "The document is damaged: its parser failed on it.",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one document may cost its child. Bytes and seconds."""
-
-    memory_bytes: int = 768 * 1024 * 1024
-    cpu_seconds: int = 60
-    wall_seconds: float = 120.0
-    output_bytes: int = 64 * 1024 * 1024
-    archive: ArchiveLimits = field(default_factory=ArchiveLimits)
-
-    @classmethod
-    def from_settings(cls) -> Limits:
-        return cls(
-            memory_bytes=settings.MINIRAG_PARSE_MEMORY_MB * 1024 * 1024,
-            cpu_seconds=settings.MINIRAG_PARSE_CPU_SECONDS,
-            wall_seconds=settings.MINIRAG_PARSE_SECONDS,
-            output_bytes=settings.MINIRAG_PARSE_OUTPUT_BYTES,
-            archive=ArchiveLimits(
-                settings.MINIRAG_PARSE_INFLATED_BYTES, settings.MINIRAG_PARSE_ENTRIES
-            ),
-        )
 
 
 class ZygoteGone(Exception):
@@ -97,14 +72,21 @@ class Sandbox:
         """
         return read_answer(self.answers([raw], limits or Limits.from_settings()))
 
-    def answers(self, raws: Sequence[RawDocument], limits: Limits) -> bytes:
+    def answers(
+        self,
+        raws: Sequence[RawDocument],
+        limits: Limits,
+        task: Task = "parse",
+        indexes: tuple[int, ...] = (),
+    ) -> bytes:
         """What one child says of ``raws``: a line for each. Blocks and raises as ``parse``."""
+        order = _order(raws, limits, task, indexes)
         try:
-            return self._ask(raws, limits)
+            return self._ask(order, raws, limits)
         except ZygoteGone:
             log.warning("the parser zygote ended; starting another")
         try:
-            return self._ask(raws, limits)
+            return self._ask(order, raws, limits)
         except ZygoteGone as error:
             raise Unavailable("Documents cannot be read at the moment.") from error
 
@@ -113,14 +95,15 @@ class Sandbox:
         with self._lock:
             self._drop()
 
-    def _ask(self, raws: Sequence[RawDocument], limits: Limits) -> bytes:
+    def _ask(self, order: Order, raws: Sequence[RawDocument], limits: Limits) -> bytes:
         control = self._connected()
-        answer, end = self._exchange(control, raws, limits)
+        answer, end = self._exchange(control, order, raws, limits)
         if answer is None:
             raise UnreadableSource(_WORDS["output"])
         if end == "failed":
             log.warning("a parser failed: %r", answer[-_PLACE:])  # maybe a hostile one's words
-            if self._exchange(control, [_HEALTHY], limits)[1] != "ok":
+            healthy = [_HEALTHY]
+            if self._exchange(control, _order(healthy, limits), healthy, limits)[1] != "ok":
                 # Not the document's fault: no child works here (the code was exchanged under it).
                 self._discard(control)
                 raise ZygoteGone
@@ -129,10 +112,10 @@ class Sandbox:
         return answer
 
     def _exchange(
-        self, control: socket.socket, raws: Sequence[RawDocument], limits: Limits
+        self, control: socket.socket, order: Order, raws: Sequence[RawDocument], limits: Limits
     ) -> tuple[bytes | None, str]:
         """A child's answer (None where it is too long) and how the child ended."""
-        output, status = self._send(control, _order(raws, limits), raws)
+        output, status = self._send(control, order, raws)
         ends_at = time.monotonic() + limits.wall_seconds + _GRACE_SECONDS
         with output, status:
             answer = _read_all(output, limits.output_bytes, ends_at)
@@ -265,16 +248,27 @@ def _read_all(pipe: _Pipe, most: int, ends_at: float) -> bytes | None:
     return b"".join(pieces)
 
 
-def _order(raws: Sequence[RawDocument], limits: Limits) -> Order:
+def _order(
+    raws: Sequence[RawDocument],
+    limits: Limits,
+    task: Task = "parse",
+    indexes: tuple[int, ...] = (),
+) -> Order:
     # An order is one packet: of several documents only the ends of their names go along.
     most = 1000 if len(raws) == 1 else 100
     return Order(
-        hints=tuple(Hints(raw.key[-most:], raw.mime_type[:200], raw.url) for raw in raws),
+        hints=tuple(
+            Hints(raw.key[-most:], raw.mime_type[:200], raw.url, raw.password[:most])
+            for raw in raws
+        ),
         sizes=tuple(len(raw.content) for raw in raws),
-        archive=limits.archive,
         memory_bytes=limits.memory_bytes,
         cpu_seconds=limits.cpu_seconds,
         wall_seconds=limits.wall_seconds,
+        content=limits.content,
+        zip=limits.zip,
+        task=task,
+        indexes=indexes,
     )
 
 
@@ -287,9 +281,14 @@ def parse(raw: RawDocument, limits: Limits | None = None) -> ParsedDocument:
     return _sandbox.parse(raw, limits)
 
 
-def answers(raws: Sequence[RawDocument], limits: Limits) -> bytes:
+def answers(
+    raws: Sequence[RawDocument],
+    limits: Limits,
+    task: Task = "parse",
+    indexes: tuple[int, ...] = (),
+) -> bytes:
     """Ask this process's sandbox for several documents; see ``Sandbox.answers``."""
-    return _sandbox.answers(raws, limits)
+    return _sandbox.answers(raws, limits, task, indexes)
 
 
 def close() -> None:

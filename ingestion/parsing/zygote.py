@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 from ingestion.parsing import child
 from ingestion.parsing.child import EXIT_MEMORY, libc
-from ingestion.parsing.document import ArchiveLimits, Hints
+from ingestion.parsing.document import ContentLimits, Hints
 from ingestion.parsing.orders import Order
 from ingestion.parsing.parsers import parse_bytes
 
@@ -57,8 +57,8 @@ def warm_up() -> None:
     """Fill the libraries' lazy tables once, or every child pays for them anew."""
     words = "The parser reads this sentence before the first document comes. "
     page = f"<html><body><article><h1>Hi</h1><p>{words * 8}</p></article></body></html>"
-    parse_bytes(page.encode(), Hints("page.html", "text/html"), ArchiveLimits())
-    parse_bytes("Grüße, naïve café".encode("cp1252") * 9, Hints("a.txt"), ArchiveLimits())
+    parse_bytes(page.encode(), Hints("page.html", "text/html"), ContentLimits())
+    parse_bytes("Grüße, naïve café".encode("cp1252") * 9, Hints("a.txt"), ContentLimits())
 
 
 class Zygote:

@@ -14,20 +14,25 @@ from functools import partial
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
 
 from ingestion.claims import others_wait
-from ingestion.leases import Cancelled, JobRun, TurnOver
-from ingestion.pipeline.index import Index, open_index
+from ingestion.leases import Cancelled, JobRun, Postponed, TurnOver
+from ingestion.pipeline import rows as documents
+from ingestion.pipeline.index import Index, is_switching, open_index
+from ingestion.pipeline.listing import Listing
+from ingestion.pipeline.listings import list_items
 from ingestion.pipeline.outcomes import Outcome, Tally
 from ingestion.pipeline.plans import DocumentPlan, Rows, Target, make_plan, standing_rows
 from ingestion.pipeline.progress import Progress
-from ingestion.pipeline.reading import Item, Reading, cut, list_items, load, weight
-from ingestion.pipeline.removal import prune, remove_leftovers
-from ingestion.pipeline.versions import publish, touch_document
+from ingestion.pipeline.reading import Item, Reading, cut, load, weight
+from ingestion.pipeline.removal import remove_leftovers
+from ingestion.pipeline.sync import finish
+from ingestion.pipeline.unchanged import is_unchanged, stale_labels
+from ingestion.pipeline.versions import publish, touch_documents
+from ingestion.suspects import least_suspect_first, verdict, without_suspects
 from minirag.errors import MiniRAGError, ProviderRejected
-from minirag.types import RawDocument, Stage
-from sources.models import Chunk, Document, DocumentStatus, Source
+from minirag.types import Stage
+from sources.models import Chunk, Source, SourceType
 from tenants.scope import platform_scope
 
 # A window is closed at so many documents, or code points of text.
@@ -47,9 +52,15 @@ class _Work:
     source: Source
     index: Index
     progress: Progress
+    listing: Listing = field(default_factory=Listing)
     tally: Tally = field(default_factory=Tally)
     window: list[DocumentPlan] = field(default_factory=list)
+    # Keys of the documents in the window.
+    keys: dict[UUID, str] = field(default_factory=dict)
+    # Texts that a crawl has met: by hash, the key and whether its row stood before.
+    texts: dict[str, tuple[str, bool]] = field(default_factory=dict)
     begun: float = field(default_factory=time.monotonic)
+    turn_over: bool = False
 
     @property
     def full(self) -> bool:
@@ -71,126 +82,141 @@ def ingest_source(run: JobRun) -> Outcome:
     if source is None:
         raise Cancelled
     work = _Work(run, source, open_index(run), Progress(run))
-    cutting = partial(cut, work.index.size)
-    for readings in run.ahead(cutting, _begun(work), weight, _MOST_AHEAD):
-        rows = standing_rows([r.document.pk for r in readings if r.document])
-        for reading in readings:
-            _take(work, reading, rows)
-    _close_window(work)
-    if not work.tally.bad:
-        prune(run, source, work.tally.keys)
+    listed = list_items(source, work.index.signature, work.listing, run.job.started_at)
+    apart: list[Item] = []
+    _read(work, without_suspects(run.job, listed, apart))
+    for item in least_suspect_first(run.job, apart):
+        _read(work, iter([[_unless_hopeless(run, item)]]))
+    run.begin(())
+    finish(run, source, work.listing, work.tally, work.index.signature)
     remove_leftovers(run, work.index, source.pk)
     return work.tally.outcome()
 
 
-def _begun(work: _Work) -> Iterator[list[Reading]]:
+def _read(work: _Work, groups: Iterator[list[Item]]) -> None:
+    """Take in what ``groups`` hold; at the end nothing of it is under way."""
+    cutting = partial(cut, work.index.size)
+    for readings in work.run.ahead(cutting, _begun(work, groups), weight, _MOST_AHEAD):
+        rows = standing_rows([r.document.pk for r in readings if r.document])
+        for reading in readings:
+            _take(work, reading, rows)
+    _close_window(work)
+    if work.turn_over:
+        raise TurnOver
+
+
+def _unless_hopeless(run: JobRun, item: Item) -> Item:
+    """A document over which a worker may have died: as it is, or failed without another look."""
+    error = verdict(run.job, item.key)
+    return item if error is None else replace(item, raw=None, unchanged=False, error=error)
+
+
+def _begun(work: _Work, groups: Iterator[list[Item]]) -> Iterator[list[Reading]]:
     """What has to be parsed, read group by group; what is unchanged or unreadable is counted."""
-    for items in list_items(work.source):
+    waited_for = False
+    # Listing may fetch: beside this thread, which stays free to stop.
+    while (items := work.run.call(partial(next, groups, None))) is not None:
         work.progress.at(Stage.LOAD)
-        work.tally.keys.update(item.key for item in items)
+        work.listing.present.update(item.key for item in items)
+        work.run.documents_read = len(work.listing.present)
+        work.run.begin(item.key for item in items)
         readings = work.run.call(partial(load, work.source, items))
-        for failed in readings:
-            if failed.error is not None:
-                _fail(work, failed.item, failed.error)
-        changed = _changed(work, [reading for reading in readings if reading.error is None])
+        _fail(work, [reading for reading in readings if reading.error is not None])
+        readable = [reading for reading in readings if reading.error is None]
+        documents.take_over(work.run, work.listing, readable)
+        changed = _changed(work, readable)
         if changed:
-            _begin(work, changed)
+            _fail(work, documents.begin(work.run, work.source, changed))
+            changed = [reading for reading in changed if reading.error is None]
             work.progress.at(Stage.CHUNK)
             yield changed
+        if not changed and not any(item.asked for item in items):
+            continue  # an earlier turn's work: a turn that only passed it by would be none
+        # One group more, since it may have been the last one already.
+        if waited_for:
+            work.turn_over = True
+            return
+        waited_for = _waited_for(work)
 
 
 def _take(work: _Work, reading: Reading, rows: Mapping[UUID, Rows]) -> None:
     """One parsed document into the window, or counted as failed."""
     document, parsed = reading.document, reading.parsed
     if reading.error is not None:
-        _fail(work, reading.item, reading.error)
+        _fail(work, [reading])
         return
     assert document is not None and parsed is not None
+    if _is_doubled(work, reading, held=document.text_hash == reading.text_hash):
+        work.run.finished([reading.item.key])
+        return
     if work.full:
         _close_window(work)
-        _make_room(work)
+        if _waited_for(work):
+            raise TurnOver
     title = reading.raw.title or parsed.title or reading.item.key
     metadata = {**parsed.metadata, **reading.facts.metadata}
-    facts = replace(reading.facts, title=title, metadata=metadata)
-    reuse = work.index.same_space(document.index_model)
-    target = Target(document.pk, work.source.pk, document.generation, reuse)
-    plan = make_plan(work.index, target, parsed.text, reading.chunks, facts, rows[document.pk])
+    facts = replace(reading.facts, title=title, metadata=metadata, text_hash=reading.text_hash)
+    target = Target(document.pk, work.source.pk, document.generation, reuse=True)
+    plan = make_plan(target, parsed.text, reading.chunks, facts, rows[document.pk])
     work.window.append(plan)
+    work.keys[document.pk] = reading.item.key
     work.progress.found(len(plan.chunks))
 
 
 def _changed(work: _Work, readings: Sequence[Reading]) -> list[Reading]:
-    """Those whose rows do not have this very content already."""
-    same = [reading for reading in readings if _unchanged(work, reading)]
-    if not same:
-        return list(readings)
-    documents = [reading.document.pk for reading in same if reading.document is not None]
-    chunks = Chunk.objects.filter(document_id__in=documents).count()
-    work.tally.good += len(same)
-    work.progress.found(chunks)
-    work.progress.advance(chunks)
-    return [reading for reading in readings if reading not in same]
+    """Those whose rows do not have this very content already; labels of others are renewed."""
+    same: list[Reading] = []
+    changed: list[Reading] = []
+    for reading in readings:
+        (same if is_unchanged(reading, work.index.signature) else changed).append(reading)
+    work.run.finished(reading.item.key for reading in same)
+    same = [reading for reading in same if not _is_doubled(work, reading, held=True)]
+    if same:
+        stale = [
+            (reading.document, labels)
+            for reading in same
+            if reading.document is not None
+            and (labels := stale_labels(reading, work.source.metadata)) is not None
+        ]
+        if stale:
+            touch_documents(work.run, stale)
+        documents.checked(work.source, [r.document for r in same if r.document is not None])
+        ids = [reading.document.pk for reading in same if reading.document is not None]
+        chunks = Chunk.objects.filter(document_id__in=ids).count()
+        work.tally.good += len(same)
+        work.progress.found(chunks)
+        work.progress.advance(chunks)
+    return changed
 
 
-def _unchanged(work: _Work, reading: Reading) -> bool:
-    """Whether the row has this very content already; then at most its labels are renewed."""
-    document, facts = reading.document, reading.facts
-    if document is None or not document.generation or document.error is not None:
+def _is_doubled(work: _Work, reading: Reading, *, held: bool) -> bool:
+    """Whether a crawl has these words under another address already. Rows that stood come first."""
+    key = reading.item.key
+    text_hash = reading.text_hash or reading.facts.text_hash
+    if not text_hash and reading.document is not None:
+        text_hash = reading.document.text_hash
+    if work.source.type != SourceType.CRAWL or not text_hash:
         return False
-    same = (facts.content_hash, work.index.signature)
-    if (document.content_hash, document.index_model) != same:
+    other, other_held = work.texts.setdefault(text_hash, (key, held))
+    if other == key:
         return False
-    labels = replace(facts, title=document.title, metadata=document.metadata)
-    moved = document.pending_upload or (document.url, document.status) != (
-        facts.url[:2000],
-        DocumentStatus.READY,
-    )
-    if moved:
-        touch_document(work.run, document.pk, labels)
+    if held and not other_held:
+        work.texts[text_hash] = (key, held)
+        work.listing.doubled.add(other)
+        return False
+    work.listing.doubled.add(key)
     return True
 
 
-def _begin(work: _Work, readings: Sequence[Reading]) -> None:
-    """The rows, marked as under way before anything is made for them."""
-    with transaction.atomic():
-        work.run.fence()
-        for reading in readings:
-            if reading.document is None:
-                reading.document = _new_document(work.source, reading.item, reading.raw)
-            if not reading.item.stored_name:  # an upload's size stands since it came
-                size = len(reading.raw.content)
-                Document.objects.filter(pk=reading.document.pk).update(size_bytes=size)
-        ids = [reading.document.pk for reading in readings if reading.document]
-        Document.objects.filter(pk__in=ids).update(status=DocumentStatus.PROCESSING, error=None)
-
-
-def _new_document(source: Source, item: Item, raw: RawDocument) -> Document:
-    document, _ = Document.objects.get_or_create(
-        source=source,
-        key=item.key,
-        deleted_at__isnull=True,
-        defaults={
-            "tenant_id": source.tenant_id,
-            "title": (raw.title or item.key)[:500],
-            "mime_type": raw.mime_type[:200],
-        },
-    )
-    found: Document = document
-    return found
-
-
-def _fail(work: _Work, item: Item, error: MiniRAGError) -> None:
-    """One document fails alone: what it said before goes on answering."""
-    with transaction.atomic():
-        work.run.fence()
-        rows = Document.objects.filter(source=work.source, key=item.key, deleted_at__isnull=True)
-        if item.stored_name and item.document is not None:
-            # A newer upload took the place of the file that could not be read.
-            rows = rows.filter(
-                upload=item.document.upload, pending_upload=item.document.pending_upload
-            )
-        rows.update(status=DocumentStatus.FAILED, error=error.as_field())
-    work.tally.failed(error)
+def _fail(work: _Work, readings: Sequence[Reading]) -> None:
+    """Documents that fail alone: what they said before goes on answering."""
+    if not readings:
+        return
+    documents.failed(work.run, work.source, readings)
+    for reading in readings:
+        assert reading.error is not None
+        work.tally.failed(reading.error)
+    work.run.finished(reading.item.key for reading in readings)
 
 
 def _close_window(work: _Work) -> None:
@@ -201,6 +227,7 @@ def _close_window(work: _Work) -> None:
     try:
         publish(work.run, work.index, plans, work.progress)
         work.tally.good += len(plans)
+        work.run.finished(work.keys.pop(plan.document_id) for plan in plans)
     except ProviderRejected as error:
         if len(plans) == 1:
             _rejected(work, plans[0], error)
@@ -210,23 +237,21 @@ def _close_window(work: _Work) -> None:
             _close_window(work)
 
 
-def _rejected(work: _Work, plan: DocumentPlan, error: ProviderRejected) -> None:
-    with transaction.atomic():
-        work.run.fence()
-        Document.objects.filter(pk=plan.document_id).update(
-            status=DocumentStatus.FAILED, error=error.as_field()
-        )
+def _rejected(work: _Work, plan: DocumentPlan, error: MiniRAGError) -> None:
+    documents.rejected(work.run, plan.document_id, error)
     work.tally.failed(error)
+    work.run.finished([work.keys.pop(plan.document_id)])
     if not work.tally.good and work.tally.bad >= _MOST_REJECTED:
         raise error
 
 
-def _make_room(work: _Work) -> None:
-    """After a while, let the tenants go first that wait; what is done is done."""
+def _waited_for(work: _Work) -> bool:
+    """Whether, after a while, other tenants wait: they go first, and what is done is done."""
     if time.monotonic() - work.begun < settings.MINIRAG_JOB_SLICE_SECONDS:
-        return
+        return False
     with platform_scope("does another tenant wait for a worker"):
         waiting = others_wait(work.run.job.tenant_id)
-    if waiting:
-        raise TurnOver
+    if is_switching(work.run.job.tenant_id):
+        raise Postponed(0, "The tenant's index is just being exchanged.")
     work.begun = time.monotonic()
+    return waiting

@@ -23,7 +23,8 @@ class Tally:
     good: int = 0
     bad: int = 0
     first: MiniRAGError | None = None
-    keys: set[str] = field(default_factory=set)
+    # What is wrong with the source beside its documents.
+    notes: list[MiniRAGError] = field(default_factory=list)
 
     def failed(self, error: MiniRAGError) -> None:
         self.bad += 1
@@ -34,6 +35,8 @@ class Tally:
         if self.first is None:
             if not self.good:
                 raise UnreadableSource("The source holds no documents yet.")
+            if self.notes:
+                return Outcome(JobState.PARTIAL, self.notes[0].as_field())
             return Outcome(JobState.SUCCEEDED)
         if not self.good:
             return Outcome(JobState.FAILED, self.first.as_field())

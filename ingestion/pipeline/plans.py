@@ -4,12 +4,14 @@ Rows are matched by (document, text hash, occurrence) and keep id, enabled flag 
 ids are derived from the same three, so that a repeated attempt makes the same rows and points.
 
 Points: a chunk whose text and heading path stand keeps its point. Others get a point of the next
-generation, ``uuid5(chunk, generation, collection, embedded text)``. A reader trusts only points
-that a chunk row names, and the rows of a document change in one transaction; so a search sees the
-old version whole or the new one whole, whichever points the store holds by then. An id names what
-was embedded, therefore a point that is found in the store already needs no second embedding: that
-is how an attempt goes on where the last one broke off. Ids of a past generation never come back, so
-a late delete of a stalled worker hits nothing that lives.
+generation, ``uuid5(chunk, generation, embedded text)``: the same one in every collection, so that
+an index of another model can stand beside this one and take over without a row changing. A reader
+trusts only points that a chunk row names, and the rows of a document change in one transaction; so
+a search sees the old version whole or the new one whole, whichever points the store holds by then.
+An id names what was embedded, and a collection by which model; therefore a point that is found
+there already needs no second embedding: that is how an attempt goes on where the last one broke
+off. Ids of a past generation never come back, so a late delete of a stalled worker hits nothing
+that lives.
 """
 
 from __future__ import annotations
@@ -20,8 +22,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID, uuid5
 
-from ingestion.chunking import embedding_text
-from ingestion.pipeline.index import Index
+from ingestion.chunking import embedding_hash, embedding_text
 from minirag.types import JSONScalar, TextChunk
 from sources.models import Chunk
 
@@ -34,6 +35,7 @@ class PlannedChunk:
     point_id: UUID
     text_hash: str
     occurrence: int
+    embedded_hash: str
     chunk: TextChunk
 
     @property
@@ -52,6 +54,13 @@ class Facts:
     metadata: Mapping[str, JSONScalar] = field(default_factory=dict)
     # The stored file that was read; empty where there is none.
     stored_name: str = ""
+    text_hash: str = ""
+    # Of a page: what its server calls this version, and where it leads.
+    etag: str = ""
+    last_modified: str = ""
+    links: Sequence[str] = ()
+    # The archive it came in.
+    container_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +82,7 @@ class DocumentPlan:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The document that a plan is for; ``reuse`` where its present vectors fit the index."""
+    """The document that a plan is for; ``reuse`` where its present points may stay."""
 
     document_id: UUID
     source_id: UUID
@@ -110,7 +119,6 @@ def standing_rows(document_ids: Sequence[UUID]) -> Mapping[UUID, Rows]:
 
 
 def make_plan(
-    index: Index,
     target: Target,
     text: str,
     chunks: Sequence[TextChunk],
@@ -124,13 +132,14 @@ def make_plan(
     for text_hash, occurrence, chunk in _identified(chunks):
         row = rows.get((text_hash, occurrence))
         identity = f"{text_hash}:{occurrence}"
+        embedded = embedding_hash(embedding_text(chunk.heading_path, chunk.text))
         chunk_id = row.id if row is not None else uuid5(target.document_id, identity)
         if row is not None and target.reuse and row.heading_path == chunk.heading_path:
             point_id = row.point_id
         else:
-            point_id = _point_id(chunk_id, generation, index, chunk)
+            point_id = uuid5(chunk_id, f"{generation}:{embedded}")
             fresh += 1
-        planned.append(PlannedChunk(chunk_id, point_id, text_hash, occurrence, chunk))
+        planned.append(PlannedChunk(chunk_id, point_id, text_hash, occurrence, embedded, chunk))
     return DocumentPlan(
         target.document_id, target.source_id, generation, text, tuple(planned), fresh, facts
     )
@@ -142,9 +151,3 @@ def _identified(chunks: Iterable[TextChunk]) -> Iterable[tuple[str, int, TextChu
         text_hash = hashlib.sha256(chunk.text.encode("utf-8", "surrogatepass")).hexdigest()
         yield text_hash, seen[text_hash], chunk
         seen[text_hash] += 1
-
-
-def _point_id(chunk_id: UUID, generation: int, index: Index, chunk: TextChunk) -> UUID:
-    embedded = embedding_text(chunk.heading_path, chunk.text)
-    digest = hashlib.sha256(embedded.encode("utf-8", "surrogatepass")).hexdigest()
-    return uuid5(chunk_id, f"{generation}:{index.space.collection}:{digest}")

@@ -1,10 +1,11 @@
-"""What a source holds now: its origins a few at a time, and each one's raw document."""
+"""One thing of a source on its way from where it stands to chunks."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from ingestion.chunking import ChunkSize, chunk_text
 from ingestion.loaders import Origin, loader_for
@@ -12,22 +13,34 @@ from ingestion.parsing.batches import parse_many
 from ingestion.pipeline.plans import Facts
 from minirag.errors import ErrorCode, MiniRAGError, UnreadableSource
 from minirag.types import ParsedDocument, RawDocument, TextChunk
-from sources.models import Document, Source, SourceType
+from sources.models import Document, Source
 
-# Items that are read and parsed together: so many, or of so many bytes as their rows say.
-_MOST_ITEMS = 32
-_MOST_BYTES = 2 * 1024 * 1024
 # What concerns one document alone.
 _OWN_FAULTS = (ErrorCode.UNREADABLE_SOURCE, ErrorCode.ADDRESS_REFUSED, ErrorCode.TOO_LARGE)
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing to read. ``document`` is its row where there is one already."""
+    """One thing to read. ``document`` is its row where there is one already.
+
+    What had to be fetched to be found stands in ``raw`` already, or why it could not be had in
+    ``error``; ``unchanged`` where it is known without reading that it is as it was.
+    """
 
     key: str
     origin: Origin
     document: Document | None = None
+    raw: RawDocument | None = None
+    error: MiniRAGError | None = None
+    unchanged: bool = False
+    # Whether a server was asked for it by this run.
+    asked: bool = False
+    etag: str = ""
+    last_modified: str = ""
+    links: tuple[str, ...] = ()
+    container_id: UUID | None = None
+    # Whether a failure shall be seen as a document of its own, where there is no row yet.
+    shown: bool = False
 
     @property
     def stored_name(self) -> str:
@@ -44,37 +57,8 @@ class Reading:
     document: Document | None = None
     parsed: ParsedDocument | None = None
     chunks: list[TextChunk] = field(default_factory=list)
+    text_hash: str = ""
     error: MiniRAGError | None = None
-
-
-def list_items(source: Source) -> Iterator[list[Item]]:
-    """Files by their rows, a few at a time; a text or a page is one item."""
-    live = Document.objects.filter(source=source, deleted_at__isnull=True).defer("text")
-    if source.type != SourceType.FILE:
-        key = "text" if source.type == SourceType.TEXT else source.url
-        origin = Origin(content=source.content, url=source.url, title=source.name)
-        yield [Item(key, origin, live.filter(key=key).first())]
-        return
-    # Ids first: a row is read when its turn comes, as it stands by then.
-    ids = list(live.order_by("created_at", "id").values_list("pk", flat=True))
-    for at in range(0, len(ids), _MOST_ITEMS):
-        rows = live.in_bulk(ids[at : at + _MOST_ITEMS])
-        yield from _groups([rows[pk] for pk in ids[at : at + _MOST_ITEMS] if pk in rows])
-
-
-def _groups(documents: Sequence[Document]) -> Iterator[list[Item]]:
-    group: list[Item] = []
-    size = 0
-    for document in documents:
-        if group and size + document.size_bytes > _MOST_BYTES:
-            yield group
-            group, size = [], 0
-        stored = document.pending_upload or document.upload
-        origin = Origin(key=document.key, storage_name=stored, mime_type=document.mime_type)
-        group.append(Item(document.key, origin, document))
-        size += document.size_bytes
-    if group:
-        yield group
 
 
 def load(source: Source, items: Sequence[Item]) -> list[Reading]:
@@ -83,14 +67,23 @@ def load(source: Source, items: Sequence[Item]) -> list[Reading]:
 
 
 def _load(source: Source, item: Item) -> Reading:
+    empty = RawDocument(item.key, b"", "")
+    if item.unchanged and item.document is not None:
+        return Reading(item, empty, held_facts(item), item.document)
     try:
-        raw = next(iter(loader_for(source.type, item.origin).load()), None)
-        if raw is None:
-            raise UnreadableSource("There is nothing in it.")
+        raw = item.raw or _raw(source, item)
         return Reading(item, raw, facts_of(source, item, raw), item.document)
     except MiniRAGError as error:
-        empty = RawDocument(item.key, b"", "")
         return Reading(item, empty, Facts("", "", "", ""), item.document, error=_own(error))
+
+
+def _raw(source: Source, item: Item) -> RawDocument:
+    if item.error is not None:
+        raise item.error
+    raw = next(iter(loader_for(source.type, item.origin).load()), None)
+    if raw is None:
+        raise UnreadableSource("There is nothing in it.")
+    return raw
 
 
 def cut(size: ChunkSize, readings: Sequence[Reading]) -> list[Reading]:
@@ -103,10 +96,20 @@ def cut(size: ChunkSize, readings: Sequence[Reading]) -> list[Reading]:
             reading.error = parsed
             continue
         reading.parsed = parsed
+        reading.text_hash = _digest(parsed.text)
         reading.chunks = chunk_text(parsed, size=size.size, overlap=size.overlap)
         if not reading.chunks:
             reading.error = UnreadableSource("There is no text in it.")
     return list(readings)
+
+
+def stands(reading: Reading, signature: str) -> bool:
+    """Whether the row has this very content already, made with the index of ``signature``."""
+    document = reading.document
+    if document is None or not document.generation or document.error is not None:
+        return False
+    made = (document.content_hash, document.index_model)
+    return made == (reading.facts.content_hash, signature)
 
 
 def weight(readings: Sequence[Reading]) -> int:
@@ -116,9 +119,13 @@ def weight(readings: Sequence[Reading]) -> int:
 
 def _own(error: MiniRAGError) -> MiniRAGError:
     """Raises what does not concern one document alone."""
-    if error.code not in _OWN_FAULTS:
+    if error.code not in (*_OWN_FAULTS, ErrorCode.CONFLICT):
         raise error
     return error
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def facts_of(source: Source, item: Item, raw: RawDocument) -> Facts:
@@ -131,4 +138,27 @@ def facts_of(source: Source, item: Item, raw: RawDocument) -> Facts:
         content_hash=digest,
         metadata={**source.metadata, **raw.metadata},
         stored_name=item.stored_name,
+        etag=item.etag,
+        last_modified=item.last_modified,
+        links=item.links,
+        container_id=item.container_id,
+    )
+
+
+def held_facts(item: Item) -> Facts:
+    """What the row of an unchanged item says already."""
+    document = item.document
+    assert document is not None
+    return Facts(
+        title=document.title,
+        url=document.url,
+        mime_type=document.mime_type,
+        content_hash=document.content_hash,
+        metadata=document.metadata,
+        stored_name=item.stored_name,
+        text_hash=document.text_hash,
+        etag=document.etag,
+        last_modified=document.last_modified,
+        links=document.links if "links" not in document.get_deferred_fields() else (),
+        container_id=document.container_id,
     )

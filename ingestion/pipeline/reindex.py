@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from ingestion.leases import Cancelled, JobRun
 from ingestion.models import JobState
-from ingestion.pipeline.index import Index, open_index
+from ingestion.pipeline.building import build_index
+from ingestion.pipeline.index import open_index
 from ingestion.pipeline.outcomes import Outcome
 from ingestion.pipeline.plans import DocumentPlan, Target, make_plan, standing_rows
 from ingestion.pipeline.progress import Progress
@@ -17,6 +18,11 @@ from sources.models import Chunk, Document, Source
 
 # Chunks whose vectors are made before their documents are flipped.
 _WINDOW = 512
+
+
+def reindex(run: JobRun) -> Outcome:
+    """Run one reindex job: of a source, or of the tenant's whole index."""
+    return build_index(run) if run.job.source_id is None else reindex_source(run)
 
 
 def reindex_source(run: JobRun) -> Outcome:
@@ -30,7 +36,7 @@ def reindex_source(run: JobRun) -> Outcome:
     progress = Progress(run)
     live = Chunk.objects.filter(source_id=run.job.source_id, document__deleted_at__isnull=True)
     progress.found(live.count())
-    for plans in _windows(run, index):
+    for plans in _windows(run):
         publish(run, index, plans, progress)
     progress.advance(progress.total)
     assert run.job.source_id is not None
@@ -38,9 +44,9 @@ def reindex_source(run: JobRun) -> Outcome:
     return Outcome(JobState.SUCCEEDED)
 
 
-def _windows(run: JobRun, index: Index) -> Iterator[Sequence[DocumentPlan]]:
+def _windows(run: JobRun) -> Iterator[Sequence[DocumentPlan]]:
     window: list[DocumentPlan] = []
-    for plan in _plans(run, index):
+    for plan in _plans(run):
         window.append(plan)
         if sum(len(plan.chunks) for plan in window) >= _WINDOW:
             yield window
@@ -49,7 +55,7 @@ def _windows(run: JobRun, index: Index) -> Iterator[Sequence[DocumentPlan]]:
         yield window
 
 
-def _plans(run: JobRun, index: Index) -> Iterator[DocumentPlan]:
+def _plans(run: JobRun) -> Iterator[DocumentPlan]:
     live = Document.objects.filter(
         source_id=run.job.source_id, deleted_at__isnull=True, generation__gt=0
     )
@@ -61,7 +67,7 @@ def _plans(run: JobRun, index: Index) -> Iterator[DocumentPlan]:
         if document is not None and not done:
             target = Target(document.pk, document.source_id, document.generation, reuse=False)
             rows = standing_rows([document.pk])[document.pk]
-            yield make_plan(index, target, document.text, _chunks(document), None, rows)
+            yield make_plan(target, document.text, _chunks(document), None, rows)
 
 
 def _chunks(document: Document) -> list[TextChunk]:

@@ -7,15 +7,14 @@ from functools import partial
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
+from django.db.models import Q
 
 from ingestion.leases import JobRun
 from ingestion.models import IngestJob, JobState
-from ingestion.pipeline.index import Shelf, known_shelf, known_space
+from ingestion.pipeline.index import Shelf, known_shelf, shelves
 from ingestion.pipeline.outcomes import Outcome
 from ingestion.pipeline.progress import Progress
 from ingestion.pipeline.versions import stored_points, sweep_points
-from minirag import wiring
 from minirag.errors import RetrievalUnavailable
 from minirag.types import PointSelector, Stage
 from sources.models import Chunk, Document, Source
@@ -23,16 +22,6 @@ from sources.services import forget_files
 
 # Documents whose rows go in one transaction.
 _BATCH = 50
-
-
-def prune(run: JobRun, source: Source, keys: Collection[str]) -> None:
-    """Turn documents that the source no longer holds into tombstones. Uploads stay."""
-    with transaction.atomic():
-        run.fence()
-        live = Document.objects.filter(
-            source=source, deleted_at__isnull=True, upload="", pending_upload=""
-        )
-        live.exclude(key__in=keys).update(deleted_at=timezone.now(), stale_points=True)
 
 
 def remove_leftovers(run: JobRun, shelf: Shelf, source_id: UUID) -> None:
@@ -43,7 +32,7 @@ def remove_leftovers(run: JobRun, shelf: Shelf, source_id: UUID) -> None:
         batch = ids[at : at + _BATCH]
         sweep_points(run, shelf, batch, stored_points(run, shelf, batch))
         gone = Document.objects.filter(pk__in=batch, deleted_at__isnull=False)
-        _delete_rows(run, list(gone.values_list("pk", flat=True)))
+        delete_rows(run, list(gone.values_list("pk", flat=True)))
 
 
 def tidy(run: JobRun) -> None:
@@ -58,10 +47,10 @@ def delete_source(run: JobRun) -> Outcome:
     job = run.job
     progress = Progress(run)
     progress.at(Stage.SWEEP)
-    _delete_points(run, _selector(job))
-    doomed = Document.objects.filter(**_rows(job)).order_by("pk")
+    delete_points_of(run, _selector(job))
+    doomed = Document.objects.filter(_rows(job)).order_by("pk")
     while ids := list(doomed.values_list("pk", flat=True)[:_BATCH]):
-        _delete_rows(run, ids)
+        delete_rows(run, ids)
     if job.document_id is None:
         with transaction.atomic():
             run.fence()
@@ -71,28 +60,33 @@ def delete_source(run: JobRun) -> Outcome:
 
 def _selector(job: IngestJob) -> PointSelector:
     if job.document_id is not None:
-        return PointSelector(document_ids=[job.document_id])
+        entries = Document.objects.filter(container_id=job.document_id)
+        return PointSelector(document_ids=[job.document_id, *entries.values_list("pk", flat=True)])
     assert job.source_id is not None
     return PointSelector(source_ids=[job.source_id])
 
 
-def _rows(job: IngestJob) -> dict[str, object]:
-    if job.document_id is not None:
-        return {"pk": job.document_id, "deleted_at__isnull": False}
-    return {"source_id": job.source_id, "source__deleted_at__isnull": False}
+def _rows(job: IngestJob) -> Q:
+    if job.document_id is not None:  # with the entries of an archive
+        ids = Q(pk=job.document_id) | Q(container_id=job.document_id)
+        return ids & Q(deleted_at__isnull=False)
+    return Q(source_id=job.source_id, source__deleted_at__isnull=False)
 
 
-def _delete_points(run: JobRun, selector: PointSelector) -> None:
-    space = known_space(run.job.tenant_id)
-    if space is None:
-        return  # nothing was ever indexed for this tenant
-    store = wiring.vector_store()
-    run.call(partial(store.delete, space, run.job.tenant_id, selector))
-    if run.call(partial(store.count, space, run.job.tenant_id, selector)):
-        raise RetrievalUnavailable("The index did not delete all of the vectors.")
+def delete_points_of(run: JobRun, selector: PointSelector) -> None:
+    """The tenant's points that ``selector`` names, gone and counted, from every index it has: the
+    live one, one that is being built, one that is kept.
+
+    Raises ``RetrievalUnavailable`` where the store does not answer, or still holds some.
+    """
+    for shelf in shelves(run.job.tenant_id):
+        run.call(partial(shelf.store.delete, shelf.space, shelf.tenant_id, selector))
+        if run.call(partial(shelf.store.count, shelf.space, shelf.tenant_id, selector)):
+            raise RetrievalUnavailable("The index did not delete all of the vectors.")
 
 
-def _delete_rows(run: JobRun, document_ids: Collection[UUID]) -> None:
+def delete_rows(run: JobRun, document_ids: Collection[UUID]) -> None:
+    """As ``erase_rows``, with the job in hand."""
     if not document_ids:
         return
     with transaction.atomic():

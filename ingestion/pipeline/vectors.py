@@ -7,16 +7,15 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
+from uuid import UUID
 
-from django.conf import settings
-
+from ingestion import pauses
 from ingestion.leases import JobRun
 from ingestion.pipeline.index import Index, check_dimensions
-from ingestion.pipeline.plans import DocumentPlan, PlannedChunk
 from ingestion.pipeline.progress import Progress
-from minirag.errors import ProviderUnavailable
+from minirag.errors import AnswerLost, ProviderUnavailable
 from minirag.sparse import encode_documents
-from minirag.types import Embeddings, Point, Stage, TokenUsage
+from minirag.types import Embeddings, Point, SparseVector, Stage, TokenUsage, Vector
 from usage import ledger
 from usage.models import UsageKind
 
@@ -28,10 +27,25 @@ _LEAST_TEXTS = 16
 
 @dataclass(frozen=True, slots=True)
 class Todo:
-    """One chunk that needs a vector."""
+    """One chunk that needs a point. ``digest`` names its ``text``: equal ones share a vector."""
 
-    plan: DocumentPlan
-    planned: PlannedChunk
+    point_id: UUID
+    chunk_id: UUID
+    document_id: UUID
+    source_id: UUID
+    text: str
+    digest: str
+    token_count: int
+
+    def point(self, dense: Vector, sparse: SparseVector) -> Point:
+        return Point(
+            id=self.point_id,
+            chunk_id=self.chunk_id,
+            document_id=self.document_id,
+            source_id=self.source_id,
+            dense=dense,
+            sparse=sparse,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,26 +59,43 @@ class _Call:
 
     def abandon(self) -> None:
         """Given up while under way: it may well be paid, so its estimate counts."""
-        refused = self.future.done() and self.future.exception() is not None
+        failed = self.future.exception() if self.future.done() else None
+        refused = failed is not None and not isinstance(failed, AnswerLost)
         if self.meter.usage is None and not refused:
             self.meter.report(replace(self.estimate, estimated=True))
 
 
 def embed_and_store(run: JobRun, index: Index, todo: Sequence[Todo], progress: Progress) -> None:
-    """Embed and upsert ``todo``. What a round has stored needs no second call after a restart."""
-    for calls in _rounds(index, todo):
+    """Embed and upsert ``todo``, a text that occurs twice once.
+
+    What a round has stored needs no second call after a restart.
+    """
+    alike: dict[str, list[Todo]] = {}
+    for one in todo:
+        alike.setdefault(one.digest, []).append(one)
+    for calls in _rounds(index, [group[0] for group in alike.values()]):
         progress.at(Stage.EMBED)
-        points = _embedded(run, index, calls)
-        progress.at(Stage.INDEX)
-        run.confirm()
-        run.write(partial(index.store.upsert, index.space, index.tenant_id, points))
-        run.advanced = True
-        progress.advance(len(points))
+        pauses.heed(run)
+        points = [
+            twin.point(point.dense, point.sparse)
+            for first, point in _embedded(run, index, calls)
+            for twin in alike[first.digest]
+        ]
+        store_points(run, index, points, progress)
+
+
+def store_points(run: JobRun, index: Index, points: Sequence[Point], progress: Progress) -> None:
+    """Upsert ``points`` with the job in hand."""
+    progress.at(Stage.INDEX)
+    run.confirm()
+    run.write(partial(index.store.upsert, index.space, index.tenant_id, points))
+    run.stored(len(points))
+    progress.advance(len(points))
 
 
 def _rounds(index: Index, todo: Sequence[Todo]) -> Iterator[list[Sequence[Todo]]]:
     """Batches that go out at the same time, of nearly equal size."""
-    lanes = max(1, settings.MINIRAG_EMBED_PARALLEL)
+    lanes = max(1, index.parallel)
     most = min(index.embedder.batch_limit, MOST_TEXTS)
     at = 0
     while at < len(todo):
@@ -74,7 +105,9 @@ def _rounds(index: Index, todo: Sequence[Todo]) -> Iterator[list[Sequence[Todo]]
         at += len(left)
 
 
-def _embedded(run: JobRun, index: Index, batches: Sequence[Sequence[Todo]]) -> list[Point]:
+def _embedded(
+    run: JobRun, index: Index, batches: Sequence[Sequence[Todo]]
+) -> list[tuple[Todo, Point]]:
     """The points of all batches; the calls run side by side."""
     with ExitStack() as reservations:
         # All are reserved before one goes out: a used-up limit then stops every one of them.
@@ -84,7 +117,7 @@ def _embedded(run: JobRun, index: Index, batches: Sequence[Sequence[Todo]]) -> l
             for batch, (meter, estimate) in zip(batches, meters, strict=True)
         ]
         try:
-            return [point for call in calls for point in _points(run, index, call)]
+            return [pair for call in calls for pair in _points(run, index, call)]
         except BaseException:
             for call in calls:
                 call.abandon()
@@ -94,7 +127,7 @@ def _embedded(run: JobRun, index: Index, batches: Sequence[Sequence[Todo]]) -> l
 def _reserved(
     run: JobRun, index: Index, batch: Sequence[Todo], reservations: ExitStack
 ) -> tuple[ledger.Meter, TokenUsage]:
-    counted = sum(todo.planned.chunk.token_count for todo in batch)
+    counted = sum(todo.token_count for todo in batch)
     estimate = TokenUsage(counted, estimated=True)
     meter = reservations.enter_context(
         ledger.metered(
@@ -109,24 +142,17 @@ def _reserved(
 
 
 def _embed(index: Index, batch: Sequence[Todo]) -> Embeddings:
-    return index.embedder.embed([todo.planned.embedded for todo in batch], purpose="document")
+    return index.embedder.embed([todo.text for todo in batch], purpose="document")
 
 
-def _points(run: JobRun, index: Index, call: _Call) -> list[Point]:
+def _points(run: JobRun, index: Index, call: _Call) -> list[tuple[Todo, Point]]:
     embeddings = run.result(call.future)
     call.meter.report(embeddings.usage)
     if len(embeddings.vectors) != len(call.batch):
         raise ProviderUnavailable("The embedding model left out some of the texts.")
     check_dimensions(index, embeddings.vectors.shape[1])
-    sparse = encode_documents([todo.planned.embedded for todo in call.batch])
+    sparse = encode_documents([todo.text for todo in call.batch])
     return [
-        Point(
-            id=todo.planned.point_id,
-            chunk_id=todo.planned.id,
-            document_id=todo.plan.document_id,
-            source_id=todo.plan.source_id,
-            dense=dense,
-            sparse=terms,
-        )
+        (todo, todo.point(dense, terms))
         for todo, dense, terms in zip(call.batch, embeddings.vectors, sparse, strict=True)
     ]

@@ -10,27 +10,34 @@ from django.db import transaction
 
 from ingestion.clock import database_now
 from ingestion.leases import JobRun
-from ingestion.pipeline.index import Index, Shelf, known_space
-from ingestion.pipeline.plans import DocumentPlan, Facts
+from ingestion.pipeline.index import Index, Shelf, known_space, spaces_beside
+from ingestion.pipeline.plans import DocumentPlan, Facts, PlannedChunk
 from ingestion.pipeline.progress import Progress
+from ingestion.pipeline.reuse import copy_known
 from ingestion.pipeline.vectors import Todo, embed_and_store
 from minirag.errors import RetrievalUnavailable, Unavailable
 from minirag.types import PointSelector, Stage
 from sources.models import Chunk, Document, DocumentStatus
 from sources.uploads import discard_on_commit
+from tenants.bulk import upsert
 
 _REWRITTEN = (
     "ordinal", "start", "end", "page", "heading_path", "token_count", "qdrant_point_id",
+    "embedded_hash",
 )  # fmt: skip
 # What a flip writes on a document; and where only its points are new.
-_SAME = ("generation", "status", "error", "index_model", "updated_at")
+_SAME = ("generation", "status", "error", "updated_at")
 _NEW = (
-    *_SAME, "text", "text_length", "title", "url", "mime_type", "content_hash", "metadata",
-    "upload", "pending_upload",
+    *_SAME, "index_model", "text", "text_length", "title", "url", "mime_type", "content_hash",
+    "metadata", "upload", "pending_upload", "text_hash", "etag", "last_modified", "links",
+    "container", "checked_at",
 )  # fmt: skip
+_LABELS = tuple(
+    name for name in _NEW if name not in ("generation", "index_model", "text", "text_length")
+)
 _Flip = tuple[Document, DocumentPlan]
 # Documents that change their version in one transaction: few, so that no lock is held for long.
-_FLIPS = 16
+_FLIPS = 32
 
 
 def publish(run: JobRun, index: Index, plans: Sequence[DocumentPlan], progress: Progress) -> None:
@@ -39,14 +46,17 @@ def publish(run: JobRun, index: Index, plans: Sequence[DocumentPlan], progress: 
     untouched = _mark(run, ids) and all(plan.generation == 1 for plan in plans)
     present = set() if untouched else stored_points(run, index, ids)
     todo = [
-        Todo(plan, planned)
+        _todo(plan, planned)
         for plan in plans
         for planned in plan.chunks
         if planned.point_id not in present
     ]
     progress.advance(sum(len(plan.chunks) for plan in plans) - len(todo))
     if todo:
-        embed_and_store(run, index, todo, progress)
+        # A reindex makes every vector anew: it does not trust those that it finds.
+        anew = all(plan.facts is None for plan in plans)
+        unknown = todo if anew else copy_known(run, index, todo, progress)
+        embed_and_store(run, index, unknown, progress)
         present = stored_points(run, index, ids)
     if any(not plan.point_ids <= present for plan in plans):
         raise RetrievalUnavailable("The index did not take all of the vectors.")
@@ -54,6 +64,18 @@ def publish(run: JobRun, index: Index, plans: Sequence[DocumentPlan], progress: 
         flip(run, index, plans[at : at + _FLIPS])
     progress.at(Stage.SWEEP)
     sweep_points(run, index, ids, present)
+
+
+def _todo(plan: DocumentPlan, planned: PlannedChunk) -> Todo:
+    return Todo(
+        point_id=planned.point_id,
+        chunk_id=planned.id,
+        document_id=plan.document_id,
+        source_id=plan.source_id,
+        text=planned.embedded,
+        digest=planned.embedded_hash,
+        token_count=planned.chunk.token_count,
+    )
 
 
 def _mark(run: JobRun, document_ids: Sequence[UUID]) -> bool:
@@ -101,23 +123,14 @@ def _write_chunks(wanted: Sequence[_Flip]) -> None:
         keep = {planned.id for _, plan in wanted for planned in plan.chunks}
         rows = Chunk.objects.filter(document_id__in=known)
         _delete_chunks(set(rows.values_list("id", flat=True)) - keep)
-    Chunk.objects.bulk_create(
-        [row for document, plan in wanted for row in _chunk_rows(document, plan)],
-        batch_size=500,
-        update_conflicts=True,
-        unique_fields=["id"],
-        update_fields=_REWRITTEN,
-    )
+    upsert([row for document, plan in wanted for row in _chunk_rows(document, plan)], _REWRITTEN)
 
 
 def _write_documents(documents: Sequence[Document], fields: Sequence[str]) -> None:
-    """One statement for all of them. The rows exist and are held, so each conflicts and is updated;
-    ``bulk_update`` would write a CASE with every text in it.
+    """The rows exist and are held, so each conflicts and is updated; ``bulk_update`` would write a
+    CASE with every text in it.
     """
-    if documents:
-        Document.objects.bulk_create(
-            documents, update_conflicts=True, unique_fields=["id"], update_fields=fields
-        )
+    upsert(documents, fields)
 
 
 def _same_space(index: Index) -> None:
@@ -158,6 +171,7 @@ def _chunk_rows(document: Document, plan: DocumentPlan) -> list[Chunk]:
             heading_path=list(planned.chunk.heading_path),
             token_count=planned.chunk.token_count,
             qdrant_point_id=planned.point_id,
+            embedded_hash=planned.embedded_hash,
         )
         for planned in plan.chunks
     ]
@@ -171,9 +185,7 @@ def _change_document(document: Document, index: Index, plan: DocumentPlan) -> No
         document.index_model = index.signature
         document.text, document.text_length = plan.text, len(plan.text)
         apply_facts(document, plan.facts)
-    else:  # the chunks are those of before: only their vectors are of this index
-        size = document.index_model.partition("|")[2]
-        document.index_model = f"{index.space.collection}|{size}"
+    else:  # the chunks are those of before: only their vectors are new
         document.text = ""  # stands in no statement
 
 
@@ -183,6 +195,11 @@ def apply_facts(document: Document, facts: Facts) -> None:
     document.mime_type = facts.mime_type[:200]
     document.content_hash = facts.content_hash
     document.metadata = dict(facts.metadata)
+    document.text_hash = facts.text_hash
+    document.etag, document.last_modified = facts.etag, facts.last_modified
+    document.links = list(facts.links)
+    document.container_id = facts.container_id
+    document.checked_at = database_now()
     if facts.stored_name and facts.stored_name == document.pending_upload:
         discard_on_commit([document.upload])
         document.upload, document.pending_upload = document.pending_upload, ""
@@ -193,16 +210,28 @@ def sweep_points(
 ) -> None:
     """Delete those of the ``present`` points that no chunk row names, then take the marks off.
 
-    Only with the job in hand: nobody else writes points of these documents meanwhile.
+    What stands of them in an index that is kept or being built goes too. Only with the job in hand:
+    nobody else writes points of these documents meanwhile.
     """
-    doomed = list(present - live_points(document_ids))
+    live = live_points(document_ids)
     run.confirm()
-    if doomed:
-        selector = PointSelector(point_ids=doomed)
-        run.call(partial(shelf.store.delete, shelf.space, shelf.tenant_id, selector))
+    _delete_dead(run, shelf, present - live)
+    for space in spaces_beside(shelf.tenant_id):
+        beside = Shelf(shelf.tenant_id, space, shelf.store)
+        if space != shelf.space:
+            _delete_dead(run, beside, stored_points(run, beside, document_ids) - live)
     with transaction.atomic():
         run.fence()
         Document.objects.filter(pk__in=document_ids).update(stale_points=False)
+
+
+def _delete_dead(run: JobRun, shelf: Shelf, doomed: set[UUID]) -> None:
+    if doomed:
+        selector = PointSelector(point_ids=list(doomed))
+        run.call(partial(shelf.store.delete, shelf.space, shelf.tenant_id, selector))
+        # With the marks still on, so that the next attempt deletes what this one did not.
+        if run.call(partial(shelf.store.count, shelf.space, shelf.tenant_id, selector)):
+            raise RetrievalUnavailable("The index did not delete all of the vectors.")
 
 
 def live_points(document_ids: Sequence[UUID]) -> set[UUID]:
@@ -211,17 +240,22 @@ def live_points(document_ids: Sequence[UUID]) -> set[UUID]:
     return set(live.values_list("qdrant_point_id", flat=True))
 
 
-def touch_document(run: JobRun, document_id: UUID, facts: Facts) -> None:
-    """The same text under another title, address or stored file: no version, no vectors."""
+def touch_documents(run: JobRun, labels: Sequence[tuple[Document, Facts]]) -> None:
+    """The same texts under other titles, addresses or stored files: no version, no vectors."""
     with transaction.atomic():
         run.fence()
-        document = Document.objects.select_for_update().defer("text").get(pk=document_id)
-        apply_facts(document, facts)
-        document.status, document.error = DocumentStatus.READY, None
-        document.updated_at = database_now()
-        document.save(
-            update_fields=[
-                "title", "url", "mime_type", "content_hash", "metadata", "upload",
-                "pending_upload", "status", "error", "updated_at",
-            ]
-        )  # fmt: skip
+        ids = [document.pk for document, _ in labels]
+        rows = Document.objects.select_for_update().order_by("pk").defer("text").in_bulk(ids)
+        touched = []
+        for document, facts in labels:
+            row = rows.get(document.pk)
+            if row is None or row.deleted_at is not None:
+                continue
+            if row.pending_upload not in ("", facts.stored_name):
+                continue  # a newer file came meanwhile: the next ingest reads it
+            apply_facts(row, facts)
+            row.status, row.error = DocumentStatus.READY, None
+            row.updated_at = database_now()
+            row.text = ""  # stands in no statement
+            touched.append(row)
+        _write_documents(touched, _LABELS)

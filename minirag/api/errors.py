@@ -14,7 +14,7 @@ from django.core.exceptions import (
     TooManyFieldsSent,
     TooManyFilesSent,
 )
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from rest_framework import exceptions as drf
@@ -37,6 +37,8 @@ log = logging.getLogger("minirag.api")
 # Answers below these paths are JSON always, also where no view was found.
 API_PREFIXES = ("/v1", "/openai", "/widget", "/mcp")
 _DEFAULT_RETRY_AFTER = 5
+# A database that only reads at the moment: a standby before it takes over, a disk being saved.
+_READ_ONLY = "25006"
 
 METHOD_NOT_ALLOWED = MiniRAGError(
     "This method is not allowed here.", code=ErrorCode.METHOD_NOT_ALLOWED
@@ -98,6 +100,8 @@ def as_error(exc: Exception) -> MiniRAGError | None:
         return exc
     if isinstance(exc, drf.ValidationError):
         return Invalid(fields=flatten(exc.detail))
+    if isinstance(exc, InternalError) and getattr(exc.__cause__, "sqlstate", "") == _READ_ONLY:
+        return Unavailable()
     for kind, (code, message) in _FROM_DRF.items():
         if isinstance(exc, kind):
             return MiniRAGError(message, code=code, retry_after=getattr(exc, "wait", None))

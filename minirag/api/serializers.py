@@ -11,6 +11,7 @@ from django.http import QueryDict
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 from rest_framework.fields import empty
+from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
 _TEXT_FIELDS = (
     serializers.CharField,
@@ -25,14 +26,21 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASC
 _FORM_EXTRAS = frozenset({"csrfmiddlewaretoken"})
 
 
+def _has_surrogates(value: str) -> bool:
+    """UTF-8 has no place for them, and its encoder is C: megabytes cost no time worth naming."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
 def bad_text(value: Any) -> str | None:
     """Why a string somewhere inside ``value`` cannot be stored, or None."""
     if isinstance(value, str):
         if "\x00" in value:
             return "NUL characters are not allowed."
-        if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
-            return "Lone surrogates are not allowed."
-        return None
+        return "Lone surrogates are not allowed." if _has_surrogates(value) else None
     if isinstance(value, Mapping):
         return next(
             (why for pair in value.items() for part in pair if (why := bad_text(part))), None
@@ -92,8 +100,23 @@ def type_problem(field: serializers.Field[Any, Any, Any, Any], value: Any) -> st
     return _scalar_problem(field, value)
 
 
+def _without_slow_check(field: serializers.Field[Any, Any, Any, Any]) -> None:
+    """DRF looks for surrogates letter by letter, even in a text past its limit; we have looked."""
+    field.validators = [
+        one for one in field.validators if not isinstance(one, ProhibitSurrogateCharactersValidator)
+    ]
+    if isinstance(field, serializers.ListField | serializers.DictField):
+        _without_slow_check(field.child)
+
+
 class StrictSerializer(serializers.Serializer[Any]):
     """A serializer for input. Types are strict for JSON; form posts and queries hold text only."""
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        fields = super().get_fields()
+        for field in fields.values():
+            _without_slow_check(field)
+        return fields
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, Mapping):

@@ -70,4 +70,5 @@ def kept_models() -> list[type[models.Model]]:
     """Every model of the domain, referred ones first."""
     groups = [(apps.get_app_config(label), None) for label in APPS]
     found = sort_dependencies(groups, allow_cycles=True)
-    return [model for model in found if model._meta.label not in LEFT_OUT]
+    # A proxy's rows are those of the model behind it.
+    return [m for m in found if m._meta.label not in LEFT_OUT and not m._meta.proxy]

@@ -7,10 +7,12 @@ each redirect. No environment proxies, no unasked compression, no connection kep
 from minirag.egress.addresses import embedded_ipv4, is_public
 from minirag.egress.allow import Allowance, Use, parse_allow
 from minirag.egress.clients import async_client, client
-from minirag.egress.fetching import Fetched, fetch
+from minirag.egress.fetching import NOT_FOLLOWED, UNREACHABLE, Fetched, fetch
 from minirag.egress.guard import check_url
 
 __all__ = [
+    "NOT_FOLLOWED",
+    "UNREACHABLE",
     "Allowance",
     "Fetched",
     "Use",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import httpx
@@ -17,6 +17,8 @@ from minirag.errors import AddressRefused, Invalid, UnreadableSource
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # What may follow a redirect to another origin; credentials never do.
 _HARMLESS = frozenset({"accept", "accept-language", "user-agent"})
+# Status of a redirect that the caller did not want followed.
+NOT_FOLLOWED = 302
 
 # One sentence for refused, closed, filtered and hanging alike: it must not map anyone's network.
 UNREACHABLE = "The page could not be reached."
@@ -41,12 +43,15 @@ def fetch(
     deadline: float,
     headers: Mapping[str, str] | None = None,
     max_redirects: int = 5,
+    follow: Callable[[str], bool] | None = None,
 ) -> Fetched:
     """GET ``url``; any status but a redirect is returned as it came.
 
-    ``max_bytes`` counts the inflated body; ``deadline`` (seconds) holds for the whole transfer,
-    redirects included. Raises ``Invalid`` (no URL), ``AddressRefused`` (at any hop), or
-    ``UnreadableSource`` (unreachable, too slow, too large, too many redirects).
+    A redirect that ``follow`` says no to is not followed: its target is returned with
+    ``NOT_FOLLOWED`` as the status. ``max_bytes`` counts the inflated body; ``deadline`` (seconds)
+    holds for the whole transfer, redirects included. Raises ``Invalid`` (no URL),
+    ``AddressRefused`` (at any hop), or ``UnreadableSource`` (unreachable, too slow, too large,
+    too many redirects).
     """
     here, sent = read_url(url), dict(headers or {})
     clock = Clock(deadline)
@@ -54,6 +59,8 @@ def fetch(
         answer = _hop(here, use, sent, max_bytes, clock)
         if isinstance(answer, Fetched):
             return answer
+        if follow is not None and not follow(str(answer)):
+            return Fetched(str(answer), NOT_FOLLOWED, {}, b"", "")
         if not _same_origin(here, answer):
             sent = {name: value for name, value in sent.items() if name.lower() in _HARMLESS}
         here = answer

@@ -12,7 +12,11 @@ from minirag.providers.catalog import (
 )
 from minirag.providers.extractive import ExtractiveChatModel
 from minirag.providers.fakes import FakeChatModel, FakeEmbedder
-from minirag.providers.litellm_adapter import LiteLLMChatModel, LiteLLMEmbedder
+from minirag.providers.litellm_adapter import (
+    LiteLLMChatModel,
+    LiteLLMEmbedder,
+    import_vendor,
+)
 from minirag.providers.minilm import MiniLMEmbedder
 from minirag.types import Credentials
 
@@ -22,6 +26,7 @@ __all__ = [
     "build_embedder",
     "fake_chat_model",
     "fake_embedder",
+    "import_vendor",
     "local_embedder",
     "validate_credentials",
     "validate_model",

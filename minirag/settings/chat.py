@@ -5,7 +5,7 @@ from __future__ import annotations
 from minirag.settings.environment import env
 
 # Threads for the database work of chats, and for searches (which may wait for a remote embedder).
-MINIRAG_CHAT_DB_THREADS = env.int("MINIRAG_CHAT_DB_THREADS", default=8)
+MINIRAG_CHAT_DB_THREADS = env.int("MINIRAG_CHAT_DB_THREADS", default=4)
 MINIRAG_SEARCH_THREADS = env.int("MINIRAG_SEARCH_THREADS", default=8)
 # How many times the wanted hits are fetched from the store, and how often a search that met a
 # document just being replaced looks again.

@@ -33,11 +33,11 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "minirag.statics.StaticFilesMiddleware",
     "minirag.middleware.SecurityHeadersMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "minirag.inline_middleware.InlineSession",
+    "minirag.inline_middleware.InlineCommon",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "minirag.inline_middleware.InlineAuthentication",
+    "minirag.inline_middleware.InlineMessages",
     "tenants.middleware.ScopeGuardMiddleware",
 ]
 

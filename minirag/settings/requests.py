@@ -21,6 +21,8 @@ MINIRAG_MAX_FRAME_BYTES = env.int("MINIRAG_MAX_FRAME_BYTES", default=256 * 1024)
 # Content of a text source, in characters; sources of one bot.
 MINIRAG_MAX_TEXT_CHARS = env.int("MINIRAG_MAX_TEXT_CHARS", default=5_000_000)
 MINIRAG_MAX_BOT_SOURCES = env.int("MINIRAG_MAX_BOT_SOURCES", default=500)
+# Idle threads (with their database connection) that a web process keeps for the next requests.
+MINIRAG_REQUEST_THREADS = env.int("MINIRAG_REQUEST_THREADS", default=8)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MINIRAG_MAX_BODY_BYTES
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FILES = 100

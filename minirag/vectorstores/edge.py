@@ -11,7 +11,7 @@ import logging
 import os
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
@@ -19,16 +19,28 @@ from uuid import UUID
 import qdrant_edge as engine
 
 from minirag.errors import RetrievalUnavailable, Unavailable
-from minirag.types import Point, PointSelector, SparseVector, StoreHit, VectorQuery, VectorSpace
+from minirag.types import (
+    Point,
+    PointSelector,
+    StoredPoint,
+    StoredVectors,
+    StoreHit,
+    VectorQuery,
+    VectorSpace,
+)
+from minirag.vectorstores.edge_values import (
+    cosines,
+    hybrid,
+    record_of,
+    replaceable,
+    vectors_of,
+    where_of,
+)
 from minirag.vectorstores.holder import Holder
 from minirag.vectorstores.points import (
-    CANDIDATES,
-    CHUNK,
     DENSE,
-    DOCUMENT,
     INDEXED,
     SCROLL_PAGE,
-    SOURCE,
     SPARSE,
     TENANT,
     UPSERT_BATCH,
@@ -37,8 +49,8 @@ from minirag.vectorstores.points import (
     check_points,
     check_query,
     hit_of,
-    payload_of,
     selects_nothing,
+    stored_point,
 )
 
 logger = logging.getLogger(__name__)
@@ -66,10 +78,10 @@ class EdgeStore:
         shard = self._shard(space)
         if shard is None:
             raise RetrievalUnavailable("The index of this embedding model does not exist yet.")
-        own = _filter(tenant_id)
+        own = replaceable(tenant_id)
         with _engine_errors():
             for batch in batches(points, UPSERT_BATCH):
-                records = [_record(tenant_id, point) for point in batch]
+                records = [record_of(tenant_id, point) for point in batch]
                 # The condition: nobody replaces another tenant's point, whatever its id.
                 shard.update(engine.UpdateOperation.upsert_points(records, condition=own))
             shard.flush()
@@ -80,12 +92,12 @@ class EdgeStore:
         if shard is None or not query.source_ids or query.limit < 1:
             return []
         with _engine_errors():
-            found = shard.query(_hybrid(tenant_id, query))
+            found = shard.query(hybrid(tenant_id, query))
             if not found:
                 return []
             ids = [UUID(str(point.id)) for point in found]
-            cosines = shard.query(_cosines(tenant_id, query, ids))
-        cosine = {point.id: point.score for point in cosines}
+            near = shard.query(cosines(tenant_id, query, ids))
+        cosine = {point.id: point.score for point in near}
         return best_first(
             hit_of(tenant_id, point.id, point.payload, point.score, cosine[point.id])
             for point in found
@@ -97,7 +109,7 @@ class EdgeStore:
         if shard is None or selects_nothing(selector):
             return
         with _engine_errors():
-            where = _filter(tenant_id, selector)
+            where = where_of(tenant_id, selector)
             shard.update(engine.UpdateOperation.delete_points_by_filter(where))
             shard.flush()
 
@@ -106,7 +118,7 @@ class EdgeStore:
         if shard is None or selects_nothing(selector):
             return 0
         with _engine_errors():
-            where = _filter(tenant_id, selector)
+            where = where_of(tenant_id, selector)
             return shard.count(engine.CountRequest(exact=True, filter=where))
 
     def scroll_ids(
@@ -115,22 +127,55 @@ class EdgeStore:
         shard = self._shard(space)
         if shard is None or selects_nothing(selector):
             return
-        where = _filter(tenant_id, selector)
-        offset: engine.PointId | None = None
-        while True:
+        where = where_of(tenant_id, selector)
+        for page in _pages(shard, where, with_payload=False):
+            yield from (UUID(str(record.id)) for record in page)
+
+    def scroll(
+        self, space: VectorSpace, tenant_id: UUID, selector: PointSelector
+    ) -> Iterator[StoredPoint]:
+        shard = self._shard(space)
+        if shard is None or selects_nothing(selector):
+            return
+        for page in _pages(shard, where_of(tenant_id, selector), with_payload=True):
+            yield from (stored_point(record.id, record.payload) for record in page)
+
+    def vectors(
+        self, space: VectorSpace, tenant_id: UUID, point_ids: Sequence[UUID]
+    ) -> Mapping[UUID, StoredVectors]:
+        shard = self._shard(space)
+        found: dict[UUID, StoredVectors] = {}
+        for batch in batches(point_ids, UPSERT_BATCH) if shard is not None else ():
+            where = where_of(tenant_id, PointSelector(point_ids=batch))
+            request = engine.ScrollRequest(
+                limit=len(batch), filter=where, with_payload=False, with_vector=True
+            )
+            assert shard is not None
             with _engine_errors():
-                records, offset = shard.scroll(
-                    engine.ScrollRequest(
-                        offset=offset,
-                        limit=SCROLL_PAGE,
-                        filter=where,
-                        with_payload=False,
-                        with_vector=False,
-                    )
-                )
-            yield from (UUID(str(record.id)) for record in records)
-            if offset is None:
-                return
+                records, _ = shard.scroll(request)
+            for record in records:
+                vectors = vectors_of(record.vector)
+                if vectors is not None:
+                    found[UUID(str(record.id))] = vectors
+        return found
+
+    def drop_empty(self, space: VectorSpace) -> bool:
+        """Removes the folder. The engine never gives back what a replaced point took up."""
+        shard = self._shard(space)
+        if shard is None:
+            return False
+        with self._lock, _engine_errors():
+            if shard.count(engine.CountRequest(exact=True)):
+                return False
+            self._shards.pop(space.collection, None)
+            shard.close()
+            # Renamed first, so that a kill in between leaves no half collection.
+            doomed = self._path / f"{space.collection}.new"
+            shutil.rmtree(doomed, ignore_errors=True)
+            (self._path / space.collection).rename(doomed)
+            _fsync(self._path)
+            shutil.rmtree(doomed)
+        return True
 
     def ping(self) -> None:
         with self._lock:
@@ -208,6 +253,26 @@ def _fsync(folder: Path) -> None:
         os.close(handle)
 
 
+def _pages(
+    shard: engine.EdgeShard, where: engine.Filter, *, with_payload: bool
+) -> Iterator[list[engine.Record]]:
+    """Records that ``where`` meets, page by page."""
+    offset: engine.PointId | None = None
+    while True:
+        request = engine.ScrollRequest(
+            offset=offset,
+            limit=SCROLL_PAGE,
+            filter=where,
+            with_payload=with_payload,
+            with_vector=False,
+        )
+        with _engine_errors():
+            records, offset = shard.scroll(request)
+        yield records
+        if offset is None:
+            return
+
+
 @contextmanager
 def _engine_errors() -> Iterator[None]:
     """The whole table: the engine raises bare ``Exception`` for everything."""
@@ -216,60 +281,3 @@ def _engine_errors() -> Iterator[None]:
     except Exception as exc:
         logger.exception("The embedded vector store failed")
         raise RetrievalUnavailable from exc
-
-
-# --- our values to the engine's ----------------------------------------------------------------
-
-
-def _record(tenant_id: UUID, point: Point) -> engine.Point:
-    vectors: dict[str, engine.NamedVector] = {
-        DENSE: point.dense.tolist(),
-        SPARSE: _sparse(point.sparse),
-    }
-    return engine.Point(id=point.id, vector=vectors, payload=payload_of(tenant_id, point))
-
-
-def _sparse(vector: SparseVector) -> engine.SparseVector:
-    return engine.SparseVector(indices=list(vector.indices), values=list(vector.values))
-
-
-def _filter(tenant_id: UUID, selector: PointSelector | None = None) -> engine.Filter:
-    """The tenant first, always; ``selects_nothing`` was asked before."""
-    tenant = engine.FieldCondition(TENANT, match=engine.MatchValue(str(tenant_id)))
-    must: list[engine.ConditionType] = [tenant]
-    if selector is not None:
-        for field, ids in ((SOURCE, selector.source_ids), (DOCUMENT, selector.document_ids)):
-            if ids is not None:
-                any_of = engine.MatchAny([str(value) for value in ids])
-                must.append(engine.FieldCondition(field, match=any_of))
-        if selector.point_ids is not None:
-            must.append(engine.HasIdCondition(set(selector.point_ids)))
-    return engine.Filter(must=must)
-
-
-def _hybrid(tenant_id: UUID, query: VectorQuery) -> engine.QueryRequest:
-    where = _filter(tenant_id, PointSelector(source_ids=query.source_ids))
-    candidates = max(CANDIDATES, query.limit)
-    dense = engine.Query.Nearest(query.dense.tolist(), using=DENSE)
-    prefetches = [engine.Prefetch(limit=candidates, query=dense, filter=where)]
-    if query.sparse.indices:
-        sparse = engine.Query.Nearest(_sparse(query.sparse), using=SPARSE)
-        # A tenant's rare words are judged by its own points, and tell nothing of others'.
-        own = engine.SearchParams(idf=engine.IdfParams(corpus=_filter(tenant_id)))
-        prefetches.append(engine.Prefetch(limit=candidates, query=sparse, filter=where, params=own))
-    return engine.QueryRequest(
-        limit=query.limit,
-        prefetches=prefetches,
-        query=engine.Fusion.Dbsf(),  # type: ignore[arg-type]  # the stub misses the base class
-        filter=where,
-        with_payload=engine.PayloadSelector.Include([TENANT, DOCUMENT, CHUNK]),
-    )
-
-
-def _cosines(tenant_id: UUID, query: VectorQuery, ids: Sequence[UUID]) -> engine.QueryRequest:
-    """A dense query over the hits only: cheaper than fetching their vectors from ten hits on."""
-    return engine.QueryRequest(
-        limit=len(ids),
-        query=engine.Query.Nearest(query.dense.tolist(), using=DENSE),
-        filter=_filter(tenant_id, PointSelector(point_ids=ids)),
-    )

@@ -15,7 +15,16 @@ from uuid import UUID
 import numpy as np
 
 from minirag.errors import RetrievalUnavailable
-from minirag.types import Point, PointSelector, StoreHit, Vector, VectorQuery, VectorSpace
+from minirag.types import (
+    Point,
+    PointSelector,
+    StoredPoint,
+    StoredVectors,
+    StoreHit,
+    Vector,
+    VectorQuery,
+    VectorSpace,
+)
 from minirag.vectorstores.points import CANDIDATES, best_first, check_points, check_query
 
 Scores = dict[UUID, float]
@@ -70,6 +79,26 @@ class MemoryStore:
         self, space: VectorSpace, tenant_id: UUID, selector: PointSelector
     ) -> Iterator[UUID]:
         yield from sorted(self._points(space, tenant_id, selector))
+
+    def scroll(
+        self, space: VectorSpace, tenant_id: UUID, selector: PointSelector
+    ) -> Iterator[StoredPoint]:
+        for id_, point in sorted(self._points(space, tenant_id, selector).items()):
+            yield StoredPoint(id_, point.chunk_id, point.document_id, point.source_id)
+
+    def vectors(
+        self, space: VectorSpace, tenant_id: UUID, point_ids: Sequence[UUID]
+    ) -> Mapping[UUID, StoredVectors]:
+        held = self._points(space, tenant_id, PointSelector(point_ids=point_ids))
+        return {id_: StoredVectors(point.dense, point.sparse) for id_, point in held.items()}
+
+    def drop_empty(self, space: VectorSpace) -> bool:
+        with self._lock:
+            collections = self._open()
+            if collections.get(space.collection) != {}:
+                return False
+            del collections[space.collection]
+            return True
 
     def ping(self) -> None:
         self._open()

@@ -12,7 +12,15 @@ from uuid import UUID
 import numpy as np
 
 from minirag.errors import MiniRAGError, RetrievalUnavailable
-from minirag.types import Point, PointSelector, StoreHit, Vector, VectorQuery, VectorSpace
+from minirag.types import (
+    Point,
+    PointSelector,
+    StoredPoint,
+    StoreHit,
+    Vector,
+    VectorQuery,
+    VectorSpace,
+)
 
 DENSE = "dense"
 SPARSE = "sparse"
@@ -95,6 +103,24 @@ def hit_of(
         )
     except (KeyError, ValueError, TypeError, AttributeError) as exc:
         raise RetrievalUnavailable from exc
+
+
+def stored_point(point_id: object, payload: Mapping[str, Any] | None) -> StoredPoint:
+    """A point as it stands, whatever became of its payload."""
+    fields = payload or {}
+    return StoredPoint(
+        id=UUID(str(point_id)),
+        chunk_id=_id_in(fields, CHUNK),
+        document_id=_id_in(fields, DOCUMENT),
+        source_id=_id_in(fields, SOURCE),
+    )
+
+
+def _id_in(fields: Mapping[str, Any], name: str) -> UUID | None:
+    try:
+        return UUID(fields[name])
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return None
 
 
 def best_first(hits: Iterable[StoreHit]) -> list[StoreHit]:

@@ -7,12 +7,20 @@ call. Nothing is retried here; a failed call is told to the caller, who has a jo
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from minirag.errors import RetrievalUnavailable
-from minirag.types import Point, PointSelector, StoreHit, VectorQuery, VectorSpace
+from minirag.types import (
+    Point,
+    PointSelector,
+    StoredPoint,
+    StoredVectors,
+    StoreHit,
+    VectorQuery,
+    VectorSpace,
+)
 from minirag.vectorstores.points import (
     UPSERT_BATCH,
     batches,
@@ -83,6 +91,24 @@ class QdrantStore:
     ) -> Iterator[UUID]:
         if not selects_nothing(selector):
             yield from self._connected().scroll_ids(space.collection, tenant_id, selector)
+
+    def scroll(
+        self, space: VectorSpace, tenant_id: UUID, selector: PointSelector
+    ) -> Iterator[StoredPoint]:
+        if not selects_nothing(selector):
+            yield from self._connected().scroll(space.collection, tenant_id, selector)
+
+    def vectors(
+        self, space: VectorSpace, tenant_id: UUID, point_ids: Sequence[UUID]
+    ) -> Mapping[UUID, StoredVectors]:
+        wire, found = self._connected(), {}
+        for batch in batches(point_ids, UPSERT_BATCH):
+            found.update(wire.vectors(space.collection, tenant_id, batch))
+        return found
+
+    def drop_empty(self, space: VectorSpace) -> bool:
+        """Never: the server compacts by itself, and another process may just begin to write."""
+        return False
 
     def ping(self) -> None:
         self._connected().ping()

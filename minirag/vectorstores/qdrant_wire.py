@@ -14,18 +14,30 @@ from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 
 from minirag.errors import ErrorCode, MiniRAGError, RetrievalUnavailable
-from minirag.types import Point, PointSelector, SparseVector, Vector, VectorQuery
+from minirag.types import (
+    Point,
+    PointSelector,
+    StoredPoint,
+    StoredVectors,
+    Vector,
+    VectorQuery,
+)
 from minirag.vectorstores.points import (
-    CANDIDATES,
     CHUNK,
     DENSE,
     DOCUMENT,
     INDEXED,
     SCROLL_PAGE,
-    SOURCE,
     SPARSE,
     TENANT,
-    payload_of,
+    stored_point,
+)
+from minirag.vectorstores.qdrant_values import (
+    prefetches,
+    record_of,
+    replaceable,
+    vectors_of,
+    where_of,
 )
 
 logger = logging.getLogger(__name__)
@@ -118,17 +130,17 @@ class Wire:
 
     def upsert(self, name: str, tenant_id: UUID, points: Sequence[Point]) -> None:
         """``update_filter``: nobody replaces another tenant's point, whatever its id."""
-        records = [_record(tenant_id, point) for point in points]
+        records = [record_of(tenant_id, point) for point in points]
         with translated():
-            self._client.upsert(name, records, wait=True, update_filter=_filter(tenant_id))
+            self._client.upsert(name, records, wait=True, update_filter=replaceable(tenant_id))
 
     def hybrid(self, name: str, tenant_id: UUID, query: VectorQuery) -> list[models.ScoredPoint]:
-        where = _filter(tenant_id, PointSelector(source_ids=query.source_ids))
+        where = where_of(tenant_id, PointSelector(source_ids=query.source_ids))
         with translated():
             try:
                 return self._client.query_points(
                     name,
-                    prefetch=_prefetches(tenant_id, where, query),
+                    prefetch=prefetches(tenant_id, where, query),
                     query=models.FusionQuery(fusion=models.Fusion.DBSF),
                     query_filter=where,
                     limit=query.limit,
@@ -142,7 +154,7 @@ class Wire:
     def nearest(
         self, name: str, tenant_id: UUID, dense: Vector, ids: Sequence[str]
     ) -> list[models.ScoredPoint]:
-        where = _filter(tenant_id, PointSelector(point_ids=[UUID(id_) for id_ in ids]))
+        where = where_of(tenant_id, PointSelector(point_ids=[UUID(id_) for id_ in ids]))
         with translated():
             return self._client.query_points(
                 name,
@@ -154,7 +166,7 @@ class Wire:
             ).points
 
     def delete(self, name: str, tenant_id: UUID, selector: PointSelector) -> None:
-        points = models.FilterSelector(filter=_filter(tenant_id, selector))
+        points = models.FilterSelector(filter=where_of(tenant_id, selector))
         with translated():
             try:
                 self._client.delete(name, points_selector=points, wait=True)
@@ -165,7 +177,7 @@ class Wire:
     def count(self, name: str, tenant_id: UUID, selector: PointSelector) -> int:
         with translated():
             try:
-                where = _filter(tenant_id, selector)
+                where = where_of(tenant_id, selector)
                 return self._client.count(name, count_filter=where, exact=True).count
             except UnexpectedResponse as exc:
                 if _is_missing(exc):
@@ -173,27 +185,51 @@ class Wire:
                 raise
 
     def scroll_ids(self, name: str, tenant_id: UUID, selector: PointSelector) -> Iterator[UUID]:
-        where, offset = _filter(tenant_id, selector), None
+        for page in self._pages(name, where_of(tenant_id, selector), with_payload=False):
+            yield from (UUID(str(record.id)) for record in page)
+
+    def scroll(self, name: str, tenant_id: UUID, selector: PointSelector) -> Iterator[StoredPoint]:
+        for page in self._pages(name, where_of(tenant_id, selector), with_payload=True):
+            yield from (stored_point(record.id, record.payload) for record in page)
+
+    def vectors(
+        self, name: str, tenant_id: UUID, point_ids: Sequence[UUID]
+    ) -> dict[UUID, StoredVectors]:
+        where = where_of(tenant_id, PointSelector(point_ids=point_ids))
+        page, _ = self._page(name, where, None, limit=len(point_ids), with_vectors=True)
+        found = {UUID(str(record.id)): vectors_of(record.vector) for record in page}
+        return {id_: vectors for id_, vectors in found.items() if vectors is not None}
+
+    def _pages(
+        self, name: str, where: models.Filter, *, with_payload: bool
+    ) -> Iterator[list[models.Record]]:
+        offset: models.ExtendedPointId | None = None
         while True:
-            ids, offset = self._page(name, where, offset)
-            yield from ids
+            page, offset = self._page(name, where, offset, with_payload=with_payload)
+            yield page
             if offset is None:
                 return
 
     def _page(
-        self, name: str, where: models.Filter, offset: models.ExtendedPointId | None
-    ) -> tuple[list[UUID], models.ExtendedPointId | None]:
+        self,
+        name: str,
+        where: models.Filter,
+        offset: models.ExtendedPointId | None,
+        *,
+        limit: int = SCROLL_PAGE,
+        with_payload: bool = False,
+        with_vectors: bool = False,
+    ) -> tuple[list[models.Record], models.ExtendedPointId | None]:
         with translated():
             try:
-                records, following = self._client.scroll(
+                return self._client.scroll(
                     name,
                     scroll_filter=where,
-                    limit=SCROLL_PAGE,
+                    limit=limit,
                     offset=offset,
-                    with_payload=False,
-                    with_vectors=False,
+                    with_payload=with_payload,
+                    with_vectors=with_vectors,
                 )
-                return [UUID(str(record.id)) for record in records], following
             except UnexpectedResponse as exc:
                 if _is_missing(exc):
                     return [], None
@@ -206,42 +242,3 @@ class Wire:
 
     def close(self) -> None:
         self._client.close()
-
-
-def _record(tenant_id: UUID, point: Point) -> models.PointStruct:
-    return models.PointStruct(
-        id=str(point.id),
-        vector={DENSE: point.dense.tolist(), SPARSE: _sparse(point.sparse)},
-        payload=payload_of(tenant_id, point),
-    )
-
-
-def _sparse(vector: SparseVector) -> models.SparseVector:
-    return models.SparseVector(indices=list(vector.indices), values=list(vector.values))
-
-
-def _filter(tenant_id: UUID, selector: PointSelector | None = None) -> models.Filter:
-    """The tenant first, always; ``selects_nothing`` was asked before."""
-    tenant = models.FieldCondition(key=TENANT, match=models.MatchValue(value=str(tenant_id)))
-    must: list[models.Condition] = [tenant]
-    if selector is not None:
-        for field, ids in ((SOURCE, selector.source_ids), (DOCUMENT, selector.document_ids)):
-            if ids is not None:
-                any_of = models.MatchAny(any=[str(value) for value in ids])
-                must.append(models.FieldCondition(key=field, match=any_of))
-        if selector.point_ids is not None:
-            must.append(models.HasIdCondition(has_id=[str(id_) for id_ in selector.point_ids]))
-    return models.Filter(must=must)
-
-
-def _prefetches(tenant_id: UUID, where: models.Filter, query: VectorQuery) -> list[models.Prefetch]:
-    candidates = max(CANDIDATES, query.limit)
-    dense = models.Prefetch(query=query.dense.tolist(), using=DENSE, filter=where, limit=candidates)
-    if not query.sparse.indices:
-        return [dense]
-    # A tenant's rare words are judged by its own points, and tell nothing of others'.
-    own = models.SearchParams(idf=models.IdfCorpusParams(corpus=_filter(tenant_id)))
-    sparse = models.Prefetch(
-        query=_sparse(query.sparse), using=SPARSE, filter=where, params=own, limit=candidates
-    )
-    return [dense, sparse]

@@ -6,14 +6,19 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
 
+from ingestion.builds import change_embedding, wanted_embedding
+from ingestion.services import schedule_tenant_delete
 from minirag.providers import allowed_credential_keys
 from minirag.types import Credentials
-from sources.selectors import tenant_has_chunks
 from tenants.admin.shown_once import ShownOnce
 from tenants.console import DomainAdmin, DomainForm, register
 from tenants.context import AuthContext
@@ -21,7 +26,6 @@ from tenants.models import Tenant, TokenScope, User
 from tenants.services.tenancy import (
     create_tenant,
     resume_tenant,
-    set_embedding,
     set_limits,
     suspend_tenant,
     update_tenant,
@@ -53,9 +57,11 @@ class TenantForm(DomainForm):
 class TenantAdmin(DomainAdmin, ShownOnce):
     form = TenantForm
     change_scope = TokenScope.ADMIN
-    list_display = ("name", "slug", "embedding_model", "suspended_at", "created_at")
+    list_display = (
+        "name", "slug", "embedding_model", "suspended_at", "deleted_at", "created_at",
+    )  # fmt: skip
     search_fields = ("name", "slug")
-    readonly_fields = ("slug", "suspended_at")
+    readonly_fields = ("slug", "suspended_at", "deleted_at")
     actions = ("suspend", "resume")
 
     def tenant_of(self, row: Any) -> Any:
@@ -68,11 +74,43 @@ class TenantAdmin(DomainAdmin, ShownOnce):
         """For suspending and resuming."""
         return not self.in_console and self._may(request, TokenScope.ADMIN)
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_platform_permission(request)
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        """A tenant is deleted by itself, with its slug typed, and never from a list."""
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Asks for the tenant's slug; the deletion itself is a job."""
+        tenant = self.get_object(request, unquote(str(kwargs.get("object_id") or args[0])))
+        if not self.has_delete_permission(request, tenant):
+            raise PermissionDenied
+        if tenant is None:
+            raise Http404
+        wrong = request.method == "POST" and request.POST.get("slug", "").strip() != tenant.slug
+        if request.method == "POST" and not wrong:
+            with self.acting(request, tenant.pk) as auth:
+                schedule_tenant_delete(auth, tenant)
+            self.message_user(request, f"{tenant.name} is being deleted.", messages.SUCCESS)
+            return HttpResponseRedirect(reverse(f"{self._route()}_changelist"))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Delete for good",
+            "subtitle": tenant.name,
+            "opts": self.opts,
+            "tenant": tenant,
+            "wrong": wrong,
+        }
+        return TemplateResponse(request, "admin/delete_tenant.html", context)
+
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
             return ["name", "owner_email"]
         fields = ["name", "slug", "embedding_model", "api_key", "api_base"]
-        limits = ["max_documents", "max_bytes", "monthly_cost_usd", "suspended_at"]
+        limits = ["max_documents", "max_bytes", "monthly_cost_usd", "suspended_at", "deleted_at"]
         return fields if self.in_console else [*fields, *limits]
 
     def _apply(self, request: HttpRequest, row: Any, form: DomainForm) -> models.Model:
@@ -89,7 +127,7 @@ class TenantAdmin(DomainAdmin, ShownOnce):
         tenant: Tenant = Tenant.objects.get(pk=row.pk)
         if "name" in form.changed_data:
             update_tenant(auth, tenant, name=data["name"])
-        self._set_embedding(auth, tenant, data)
+        self._set_embedding(auth, tenant, data, form.changed_data)
         if not self.in_console:
             set_limits(
                 auth,
@@ -100,20 +138,21 @@ class TenantAdmin(DomainAdmin, ShownOnce):
             )
         return tenant
 
-    def _set_embedding(self, auth: AuthContext, tenant: Tenant, data: dict[str, Any]) -> None:
+    def _set_embedding(
+        self, auth: AuthContext, tenant: Tenant, data: dict[str, Any], form_changes: list[str]
+    ) -> None:
         model = data["embedding_model"]
         given = {name: data[name] for name in ("api_key", "api_base") if data.get(name)}
-        if model == tenant.embedding_model and not given:
+        wanted = wanted_embedding(tenant)
+        if "embedding_model" not in form_changes and not given:
             return
-        stored = tenant.embedding_credentials.values if tenant.embedding_model == model else {}
+        held = {
+            tenant.embedding_model: tenant.embedding_credentials,
+            wanted.model: wanted.credentials,
+        }
+        stored = held[model].values if model in held else {}
         kept = {k: v for k, v in stored.items() if k in allowed_credential_keys(model)}
-        set_embedding(
-            auth,
-            tenant,
-            model=model,
-            credentials=Credentials({**kept, **given}),
-            has_chunks=tenant_has_chunks(),
-        )
+        change_embedding(auth, tenant, model=model, credentials=Credentials({**kept, **given}))
 
     def response_add(
         self, request: HttpRequest, obj: Any, post_url_continue: str | None = None

@@ -12,9 +12,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from ingestion.builds import change_embedding, wanted_embedding
 from minirag.errors import Conflict, ErrorCode, Unauthenticated
 from minirag.types import Credentials
-from sources.selectors import tenant_has_chunks
 from tenants import idempotency
 from tenants.api_base import PublicView, TenantView
 from tenants.authentication import bearer_of
@@ -27,7 +27,7 @@ from tenants.serializers import (
     TenantCreate,
     TenantSerializer,
 )
-from tenants.services import NewTenant, create_tenant, set_embedding, update_tenant
+from tenants.services import NewTenant, create_tenant, update_tenant
 
 _OPERATION = "POST /v1/tenants"
 _SECRETS = frozenset({"password", "api_token"})
@@ -102,7 +102,16 @@ class Tenants(PublicView):
 
 
 class OwnTenant(TenantView):
-    """The credential's own tenant."""
+    """The credential's own tenant.
+
+    `index.model` is the embedding model that answers now; `embedding_model` is the one that was
+    asked for. They differ while `index.state` is `building`: another model, asked for once there
+    are chunks, gets an index of its own beside the present one, which answers until the new one is
+    whole, compared and tried. `index.progress` goes from 0 to 1. Asking for `index.model` again
+    gives the build up; a third model takes its place; `embedding_credentials` alone are those of
+    `embedding_model`. A build that fails leaves everything as it was and says why on its ingest job
+    (`kind` `reindex`, without `source_id`), where it can be tried again.
+    """
 
     scopes = {"GET": TokenScope.READ, "PATCH": TokenScope.ADMIN}
     actions = {"PATCH": "tenant.update"}
@@ -114,7 +123,7 @@ class OwnTenant(TenantView):
         responses=TenantSerializer,
     )
     def get(self, request: Request) -> Response:
-        return Response(TenantSerializer(get_tenant(self.auth)).data)
+        return Response(_shown(get_tenant(self.auth)))
 
     @extend_schema(
         operation_id="tenants_me_update",
@@ -129,17 +138,19 @@ class OwnTenant(TenantView):
             tenant = self._set_embedding(tenant, data)
         if "name" in data:
             tenant = update_tenant(self.auth, tenant, name=data["name"])
-        return Response(TenantSerializer(tenant).data)
+        return Response(_shown(tenant))
 
     def _set_embedding(self, tenant: Tenant, data: dict[str, Any]) -> Tenant:
-        credentials = tenant.embedding_credentials
+        wanted = wanted_embedding(tenant)
+        model = data.get("embedding_model", wanted.model)
         if "embedding_credentials" in data:
             credentials = Credentials(data["embedding_credentials"] or {})
-        model = data.get("embedding_model", tenant.embedding_model)
-        return set_embedding(
-            self.auth,
-            tenant,
-            model=model,
-            credentials=credentials,
-            has_chunks=model != tenant.embedding_model and tenant_has_chunks(),
-        )
+        elif model == tenant.embedding_model:
+            credentials = tenant.embedding_credentials
+        else:
+            credentials = wanted.credentials
+        return change_embedding(self.auth, tenant, model=model, credentials=credentials)
+
+
+def _shown(tenant: Tenant) -> Any:
+    return TenantSerializer(tenant, context={"wanted": wanted_embedding(tenant)}).data

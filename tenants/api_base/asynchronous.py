@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from threading import BoundedSemaphore
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from tenants.api_base.view import _SAFE, TenantView, release_connections
+from tenants.idempotency import Replay
 from tenants.scope import tenant_scope
+
+_turnstile = BoundedSemaphore(settings.MINIRAG_CHAT_DB_THREADS)
 
 
 class AsyncTenantView(TenantView):
@@ -24,20 +29,35 @@ class AsyncTenantView(TenantView):
         self.request = self.initialize_request(request, *args, **kwargs)
         self.headers = self.default_response_headers
         try:
-            await sync_to_async(self.initial)(self.request, *args, **kwargs)
+            replay = await sync_to_async(self._begin)(args, kwargs)
             with tenant_scope(self.auth.tenant_id):
-                response = await self._answer_async(args, kwargs)
+                response = await self._answer_async(replay, args, kwargs)
                 if request.method in _SAFE:
                     self.refuse_unread_params()
         except Exception as exc:  # noqa: BLE001  (the edge: DRF's own hook renders it)
             response = await sync_to_async(self.handle_exception)(exc)
-        response = await sync_to_async(self.finish)(response)
+        return await sync_to_async(self._end)(response)
+
+    def _begin(self, args: Any, kwargs: Any) -> Replay | None:
+        """All checks and the idempotency key, in one visit to the thread.
+
+        A hundred requests at once have a hundred threads: let loose together, they would leave the
+        event loop, and with it every running stream, a hundredth of the interpreter.
+        """
+        with _turnstile:
+            self.initial(self.request, *args, **kwargs)
+            with tenant_scope(self.auth.tenant_id):
+                return self.begin_run()
+
+    def _end(self, response: HttpResponseBase) -> HttpResponseBase:
+        response = self.finish(response)
         if isinstance(response, StreamingHttpResponse):
-            await sync_to_async(release_connections)()
+            release_connections()
         return response
 
-    async def _answer_async(self, args: Any, kwargs: Any) -> HttpResponseBase:
-        replay = await sync_to_async(self.begin_run)()
+    async def _answer_async(
+        self, replay: Replay | None, args: Any, kwargs: Any
+    ) -> HttpResponseBase:
         if replay is not None:
             if replay.body is None and replay.message_id is not None:
                 again: HttpResponseBase = await self.replay_message(replay.message_id)
@@ -45,12 +65,15 @@ class AsyncTenantView(TenantView):
             return self.replayed(replay)
         try:
             response: HttpResponseBase = await self.handler()(self.request, *args, **kwargs)
-            await sync_to_async(self.keep_run)(response)
+            if self._run is not None:
+                await sync_to_async(self.keep_run)(response)
         except Exception as exc:
-            await sync_to_async(self.fail_run)(exc)
+            if self._run is not None:
+                await sync_to_async(self.fail_run)(exc)
             raise
         return response
 
     async def aremember_message(self, message_id: Any) -> None:
         """``remember_message`` from the loop."""
-        await sync_to_async(self.remember_message)(message_id)
+        if self._run is not None:
+            await sync_to_async(self.remember_message)(message_id)

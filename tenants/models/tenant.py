@@ -29,6 +29,8 @@ class Tenant(models.Model):
     # Billionths of a US dollar per calendar month (UTC); null is no limit.
     monthly_cost_limit_nano = models.PositiveBigIntegerField(null=True, blank=True)
     suspended_at = models.DateTimeField(null=True, blank=True)
+    # A tombstone: suspended for good. The row stays, for what is kept of a tenant hangs on it.
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -24,10 +24,12 @@ def credentials_hint(credentials: Credentials) -> str | None:
 
 
 class IndexSerializer(serializers.Serializer[Any]):
-    model = serializers.CharField()
+    model = serializers.CharField(help_text="The model whose vectors answer now.")
     dimensions = serializers.IntegerField(allow_null=True)
     state = serializers.ChoiceField(choices=["ready", "building"])
-    progress = serializers.FloatField(allow_null=True)
+    progress = serializers.FloatField(
+        allow_null=True, help_text="0 to 1 while another index is being built beside this one."
+    )
 
 
 class LimitsSerializer(serializers.Serializer[Any]):
@@ -37,8 +39,11 @@ class LimitsSerializer(serializers.Serializer[Any]):
 
 
 class TenantSerializer(serializers.ModelSerializer[Tenant]):
-    """The credential's own tenant."""
+    """The credential's own tenant. Context: ``wanted``, the embedding that was asked for last."""
 
+    embedding_model = serializers.SerializerMethodField(
+        help_text="The model that was asked for last; `index.model` is the one that answers."
+    )
     embedding_credentials_set = serializers.SerializerMethodField()
     embedding_credentials_hint = serializers.SerializerMethodField()
     index = serializers.SerializerMethodField()
@@ -60,18 +65,22 @@ class TenantSerializer(serializers.ModelSerializer[Tenant]):
         ]
 
     def get_embedding_credentials_set(self, tenant: Tenant) -> bool:
-        return bool(tenant.embedding_credentials)
+        return bool(self.context["wanted"].credentials)
 
     def get_embedding_credentials_hint(self, tenant: Tenant) -> str | None:
-        return credentials_hint(tenant.embedding_credentials)
+        return credentials_hint(self.context["wanted"].credentials)
+
+    def get_embedding_model(self, tenant: Tenant) -> str:
+        return str(self.context["wanted"].model)
 
     @extend_schema_field(IndexSerializer)
     def get_index(self, tenant: Tenant) -> dict[str, Any]:
+        progress = self.context["wanted"].progress
         return {
             "model": tenant.embedding_model,
             "dimensions": tenant.index_dimensions,
-            "state": "ready",
-            "progress": None,
+            "state": "ready" if progress is None else "building",
+            "progress": progress,
         }
 
     @extend_schema_field(LimitsSerializer)
@@ -87,7 +96,11 @@ class TenantSerializer(serializers.ModelSerializer[Tenant]):
 
 class TenantChange(StrictSerializer):
     name = serializers.CharField(max_length=200, required=False)
-    embedding_model = serializers.CharField(max_length=200, required=False)
+    embedding_model = serializers.CharField(
+        max_length=200,
+        required=False,
+        help_text="Another one, once there are chunks, is built beside the present index.",
+    )
     embedding_credentials = serializers.DictField(
         child=serializers.CharField(max_length=4000, trim_whitespace=False),
         required=False,

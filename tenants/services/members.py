@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from uuid import UUID
+
 from django.db import transaction
 
 from minirag.errors import Conflict, Forbidden, Invalid
@@ -82,3 +85,20 @@ def _forget_stranger(user: User) -> None:
     if not known and not user.has_usable_password() and not user.is_staff:
         with platform_scope("the rows that go with an account nobody knows"):
             user.delete()
+
+
+def people_of(tenant_id: UUID) -> list[UUID]:
+    """Accounts with a place in the tenant and in no other, platform operators aside."""
+    with platform_scope("who is a member of nothing but a tenant that is deleted"):
+        here = Membership.objects.filter(tenant_id=tenant_id).values("user_id")
+        elsewhere = Membership.objects.exclude(tenant_id=tenant_id).values("user_id")
+        found = User.objects.filter(pk__in=here, is_staff=False).exclude(pk__in=elsewhere)
+        return list(found.values_list("pk", flat=True))
+
+
+def forget_people(user_ids: Sequence[UUID]) -> None:
+    """Delete accounts of ``people_of``, unless one has become a member somewhere meanwhile."""
+    with platform_scope("the accounts that go with a deleted tenant"):
+        for user in User.objects.filter(pk__in=user_ids, is_staff=False):
+            if not Membership.objects.filter(user=user).exists():
+                user.delete()

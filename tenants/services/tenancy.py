@@ -128,6 +128,15 @@ def _on_embedding_field(error: Invalid) -> Invalid:
     return Invalid(error.message, fields=fields)
 
 
+def check_embedding(model: str, credentials: Credentials) -> None:
+    """Raises ``Invalid`` for a model that is not known, and for what its provider cannot take."""
+    try:
+        validate_model(model, "embedding")
+        validate_credentials(model, credentials.values, "embedding")
+    except Invalid as error:
+        raise _on_embedding_field(error) from error
+
+
 @transaction.atomic
 def set_embedding(
     auth: AuthContext,
@@ -137,25 +146,23 @@ def set_embedding(
     credentials: Credentials,
     has_chunks: bool,
 ) -> Tenant:
-    """Set the embedding model and its credentials; empty credentials clear them.
+    """Set the embedding model and its credentials at once; empty credentials clear them.
 
     Raises ``Invalid`` for what the provider cannot take, ``Conflict`` for another model once there
-    are chunks: their vectors were made by the present one.
+    are chunks: their vectors were made by the present one, and need a new index beside it.
     """
-    try:
-        validate_model(model, "embedding")
-        validate_credentials(model, credentials.values, "embedding")
-    except Invalid as error:
-        raise _on_embedding_field(error) from error
+    check_embedding(model, credentials)
     if model != tenant.embedding_model:
         if has_chunks:
             raise Conflict("The embedding model cannot change once there are chunks.")
         tenant.embedding_model, tenant.index_dimensions = model, None
+        tenant.index_version = 1
     tenant.embedding_credentials = credentials
     tenant.save(
         update_fields=[
             "embedding_model",
             "index_dimensions",
+            "index_version",
             "embedding_credentials",
             "updated_at",
         ]
@@ -199,7 +206,38 @@ def suspend_tenant(auth: AuthContext, tenant: Tenant) -> None:
 
 @transaction.atomic
 def resume_tenant(auth: AuthContext, tenant: Tenant) -> None:
-    """The tenant's credentials work again, except what was revoked."""
+    """The tenant's credentials work again, except what was revoked.
+
+    Raises ``Conflict`` for a deleted one.
+    """
+    if Tenant.objects.filter(pk=tenant.pk, deleted_at__isnull=False).exists():
+        raise Conflict("The tenant is deleted.")
     Tenant.objects.filter(pk=tenant.pk).update(suspended_at=None)
     tenant.refresh_from_db(fields=["suspended_at"])
     audit.record(auth, "tenant.resume", tenant)
+
+
+@transaction.atomic
+def retire_tenant(auth: AuthContext, tenant: Tenant) -> None:
+    """Turn a tenant into a tombstone: every credential is refused from the next request on.
+
+    What it holds is removed by the job that the caller schedules in the same transaction.
+    """
+    now = timezone.now()
+    Tenant.objects.filter(pk=tenant.pk, suspended_at__isnull=True).update(suspended_at=now)
+    retired = Tenant.objects.filter(pk=tenant.pk, deleted_at__isnull=True).update(deleted_at=now)
+    tenant.refresh_from_db(fields=["suspended_at", "deleted_at"])
+    if retired:
+        detail = {"name": tenant.name, "slug": tenant.slug}
+        audit.record(auth, "tenant.delete", tenant, detail=detail)
+
+
+def blank_tombstone(tenant_id: UUID) -> None:
+    """The last step of a deletion: name, slug and credentials go; the slug is free again.
+
+    The row stays, because usage events are kept and belong to it.
+    """
+    tenant = Tenant.objects.get(pk=tenant_id, deleted_at__isnull=False)
+    tenant.name, tenant.slug = "(deleted)", f"deleted-{tenant.pk.hex}"
+    tenant.embedding_credentials = Credentials()
+    tenant.save(update_fields=["name", "slug", "embedding_credentials", "updated_at"])

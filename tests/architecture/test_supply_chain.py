@@ -13,7 +13,12 @@ from tests.architecture.tree import ROOT, functions, imported, modules, package_
 
 # Code in a .pth file runs at every start of Python; a poisoned package once hid there.
 KNOWN_PTH = {"distutils-precedence.pth"}
-LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-bootstrap.txt")
+LOCKS = (
+    "requirements.txt",
+    "requirements-dev.txt",
+    "requirements-bootstrap.txt",
+    ".ci/lint.txt",
+)
 REASONS = ("requirements.in", "requirements-dev.in", "requirements-bootstrap.in")
 BANNED_IMPORTS = {"pickle", "marshal", "shelve", "dill", "django_cryptography"}
 BANNED_CALLS = {"eval", "exec", "mark_safe", "SafeString"}

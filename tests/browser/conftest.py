@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 
 from tests.browser.chromium import chromium_path
 from tests.conftest import ROOT
-from tests.processes import environment, free_port, processes, wait_for
+from tests.demo_server import demo_server
 
 ARTIFACTS = ROOT / "artifacts"
 _SWITCHES = (
@@ -49,25 +46,12 @@ class Demo:
         return f"{self.url}/chat/{self.state['widget_public_id']}/"
 
 
-# One for every module that this worker runs: reading the documents is the dear part.
+# One for every module that this worker runs.
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """``make demo`` in a folder of its own, its documents read."""
-    folder: Path = tmp_path_factory.mktemp("demo")
-    # The crawl opens more pages in a minute than a person does.
-    limits = {"MINIRAG_RATE_API": "0", "MINIRAG_RATE_WIDGET": "0", "MINIRAG_RATE_CHAT": "0"}
-    with processes(folder / "logs", environment(folder, **limits)) as group:
-        group.run("firstrun", [sys.executable, "-m", "minirag.firstrun"])
-        port = free_port()
-        server = group.start("demo", [sys.executable, "manage.py", "demo", "--port", str(port)])
-        file = folder / "demo.json"
-
-        def ready() -> bool:
-            assert server.running(), server.output
-            return file.exists()
-
-        wait_for("the demo is ready", ready, 150)
-        yield Demo(f"http://127.0.0.1:{port}", json.loads(file.read_text()))
+    """A demo whose documents are read."""
+    with demo_server(tmp_path_factory) as state:
+        yield Demo(state["base_url"], state)
 
 
 @dataclass(slots=True)

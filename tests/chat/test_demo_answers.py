@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,7 +15,7 @@ from minirag.demo.manifest import (
     UNANSWERABLE,
     WELCOME_MESSAGE,
 )
-from tests.processes import environment, free_port, processes, wait_for
+from tests.demo_server import demo_server
 
 # Golden questions that may go unanswered: the answers quote, they do not think.
 MOST_MISSES = 2
@@ -65,20 +62,8 @@ class Demo:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    folder: Path = tmp_path_factory.mktemp("demo")
-    limits = {"MINIRAG_RATE_API": "0", "MINIRAG_RATE_CHAT": "0"}
-    with processes(folder / "logs", environment(folder, **limits)) as group:
-        group.run("firstrun", [sys.executable, "-m", "minirag.firstrun"])
-        port = str(free_port())
-        served = group.start("demo", [sys.executable, "manage.py", "demo", "--port", port])
-        ready = folder / "demo.json"
-
-        def announced() -> bool:
-            assert served.running(), served.output
-            return ready.exists()
-
-        wait_for("the demo's documents are read", announced, 180)
-        yield Demo(json.loads(ready.read_text()))
+    with demo_server(tmp_path_factory) as state:
+        yield Demo(state)
 
 
 def plain(text: str) -> str:

@@ -29,7 +29,8 @@ from minirag.types import Delta, TokenUsage
 from sources.models import Document
 from tenants.scope import platform_scope, tenant_scope
 from tests.chat.conftest import PARTS, House, SteeredModel
-from usage.models import UsageEvent, UsageStatus
+from usage.ledger import reserve_call, settle
+from usage.models import UsageEvent, UsageKind, UsageStatus
 
 pytestmark = pytest.mark.usefixtures("quiet_end")
 QUESTION = "Within how many days are fuel receipts handed in?"
@@ -258,6 +259,42 @@ async def test_a_turn_whose_process_died_is_interrupted_by_the_sweeper(
     events = await events_of(house, turn.message_id)
     assert [event.name for event in events] == ["start", "error"]
     assert events[-1].data["code"] == ErrorCode.UNAVAILABLE
+
+
+async def test_a_taken_over_answer_has_its_usage_as_estimated(house: House, settings: Any) -> None:
+    settings.MINIRAG_CHAT_LEASE_SECONDS = -1
+    with tenant_scope(house.tenant.pk):
+        turn = await in_database(begin_turn, house.auth, Ask(house.bot.pk, QUESTION))
+
+        def call_that_was_under_way() -> None:
+            done = reserve_one_call(house, turn.message_id, TokenUsage(9))
+            settle(done, TokenUsage(7))
+            reserve_one_call(house, turn.message_id, TokenUsage(100, 40))
+
+        await in_database(call_that_was_under_way)
+
+    def sweep() -> int:
+        with platform_scope("tests"):
+            return interrupt_abandoned() + interrupt_abandoned()
+
+    assert await in_database(sweep) == 1
+    usage = (await row(house, turn.message_id)).usage
+    assert usage is not None
+    assert (usage["input_tokens"], usage["output_tokens"], usage["estimated"]) == (107, 40, True)
+    assert [call["estimated"] for call in usage["calls"]] == [False, True]
+    with tenant_scope(house.tenant.pk):
+        calls = await in_database(lambda: list(UsageEvent.objects.values_list("status", flat=True)))
+    assert calls == ["settled", "settled"], "none waits for the hourly round"
+
+
+def reserve_one_call(house: House, message_id: UUID, estimate: TokenUsage) -> UsageEvent:
+    return reserve_call(
+        tenant_id=house.tenant.pk,
+        kind=UsageKind.GENERATION,
+        model="fake/chat",
+        estimate=estimate,
+        message_id=message_id,
+    )
 
 
 async def test_a_late_worker_writes_nothing(house: House, steered: SteeredModel) -> None:

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from tests.doubles.openai_server import OpenAIDouble
-from tests.processes import ROOT, free_port, wait_for
+from tests.faults.house import House, open_house, shared_template
 
 TEXT = (
     "# Fuel\n\nFuel receipts are handed in within seven days after the journey.\n\n"
@@ -30,71 +25,28 @@ QUESTION = "Within how many days are fuel receipts handed in?"
 class Served:
     """A running server with one tenant, one bot and one text."""
 
-    def __init__(self, base_url: str, environment: dict[str, str], made: dict[str, Any]) -> None:
-        self.environment = environment
-        self.token = made["api_token"]
-        self.client = httpx.Client(
-            base_url=base_url, headers={"Authorization": f"Bearer {self.token}"}, timeout=30
-        )
-        self.bot: dict[str, Any] = {}
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.token = house.token
+        self.client = house.api().http
+        source = self.post("/v1/sources", {"name": "Fleet", "type": "text", "content": TEXT}, 201)
+        assert house.api().finish(house.api().ingest(source["id"]))["state"] == "succeeded"
+        bot = {"name": "Fleet", "source_ids": [source["id"]]}
+        self.bot: dict[str, Any] = self.post("/v1/bot-profiles", bot, 201)
 
     def post(self, path: str, data: dict[str, Any], status: int) -> Any:
         answer = self.client.post(path, json=data)
         assert answer.status_code == status, answer.text
         return answer.json()
 
-    def fill(self) -> None:
-        source = self.post("/v1/sources", {"name": "Fleet", "type": "text", "content": TEXT}, 201)
-        job = self.post(f"/v1/sources/{source['id']}/ingest", {}, 202)
-        bot = {"name": "Fleet", "source_ids": [source["id"]]}
-        self.bot = self.post("/v1/bot-profiles", bot, 201)
-
-        def ended() -> bool:
-            state = self.client.get(f"/v1/ingest-jobs/{job['id']}").json()
-            assert state["state"] in ("queued", "running", "succeeded"), state["error"]
-            return bool(state["state"] == "succeeded")
-
-        wait_for("the text to be ingested", ended)
-
-
-def command(environment: dict[str, str], *args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "manage.py", *args],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder: Path = tmp_path_factory.mktemp("server")
-    port = free_port()
-    environment = {
-        **{name: value for name, value in os.environ.items() if name not in ("REDIS_URL",)},
-        "MINIRAG_ENV": "development",
-        "MINIRAG_DATA_DIR": str(folder),
-        "DATABASE_URL": f"sqlite:///{folder / 'minirag.sqlite3'}",
-        "MINIRAG_EGRESS_ALLOW": "provider:127.0.0.0/8",
-        "MINIRAG_ANSWER_CHARS": "1500000",
-        "PYTHONUNBUFFERED": "1",
-    }
-    assert command(environment, "migrate").returncode == 0
-    made = command(environment, "bootstrap_tenant", "--name", "A", "--email", "a@a.test", "--json")
-    assert made.returncode == 0, made.stderr
-    server = subprocess.Popen(
-        [sys.executable, "manage.py", "serve", "--port", str(port)],
-        cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    assert server.stdout is not None
-    for line in server.stdout:
-        if str(port) in line:
-            break
-    try:
-        one = Served(f"http://127.0.0.1:{port}", environment, json.loads(made.stdout))
-        one.fill()
-        yield one
-    finally:
-        server.terminate()
-        server.wait(20)
+    folder = tmp_path_factory.mktemp("whole") / "house"
+    template = shared_template(tmp_path_factory)
+    with open_house(template, folder, MINIRAG_ANSWER_CHARS="1500000") as house:
+        house.serve()
+        yield Served(house)
 
 
 def test_the_bytes_of_a_stream(served: Served) -> None:
@@ -127,11 +79,9 @@ def test_another_topic_is_refused(served: Served) -> None:
 
 
 def test_a_command_beside_the_server_asks_through_it(served: Served) -> None:
-    asked = command(served.environment, "ask", QUESTION, "--bot", served.bot["slug"])
-    assert asked.returncode == 0, asked.stderr
-    assert "seven days" in asked.stdout and "[1]" in asked.stdout
-    unknown = command(served.environment, "ask", QUESTION, "--bot", "nobody")
-    assert unknown.returncode != 0 and "nobody" in unknown.stderr
+    answer = served.house.manage("ask", QUESTION, "--bot", served.bot["slug"])
+    assert "seven days" in answer and "[1]" in answer
+    assert "nobody" in served.house.manage("ask", QUESTION, "--bot", "nobody", code=1)
 
 
 def dial(served: Served, path: str = "/ws/v1/chat") -> ClientConnection:

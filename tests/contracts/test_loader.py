@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -45,9 +45,15 @@ def case(
         good = Origin(key="notes.txt", storage_name=name, mime_type="text/plain")
         yield Case("file", good, "notes.txt", [Origin(key="gone.txt", storage_name="tenant/gone")])
     else:
+        settings.MINIRAG_CRAWL_DELAY_SECONDS = 0.0
         site.page("/a", WORDS.encode(), Content_Type="text/plain")
+        site.sitemap(["/a"])
+        site.sitemap([], at="/empty.xml")
+        at = "/sitemap.xml" if request.param == "sitemap" else "/a"
         bad = [Origin(url=url) for url in (site.url("/none"), "http://127.0.0.1/", "ftp://x.test/")]
-        yield Case("url", Origin(url=site.url("/a")), site.url("/a"), bad)
+        if request.param == "sitemap":
+            bad += [Origin(url=site.url(path)) for path in ("/a", "/empty.xml")]
+        yield Case(request.param, Origin(url=site.url(at)), site.url("/a"), bad)
 
 
 def test_a_document_has_key_content_and_type(case: Case) -> None:
@@ -79,11 +85,14 @@ def test_what_cannot_be_loaded_ends_in_one_of_two_codes(case: Case) -> None:
         assert "tenant/" not in caught.value.message, "a stored name reached the client"
 
 
-def test_a_title_goes_along(case: Case) -> None:
-    origin = Origin(**{**_values(case.good), "title": "Named"})
+def test_a_title_goes_along_where_there_is_one_document(case: Case) -> None:
+    (raw,) = loader_for(case.source_type, replace(case.good, title="Named")).load()
+    # Pages of a site have titles of their own.
+    assert raw.title == ("" if case.source_type in ("sitemap", "crawl") else "Named")
+
+
+def test_a_password_goes_along_and_is_never_shown(case: Case) -> None:
+    origin = replace(case.good, password="open sesame")
     (raw,) = loader_for(case.source_type, origin).load()
-    assert raw.title == "Named"
-
-
-def _values(origin: Origin) -> dict[str, str]:
-    return {name: getattr(origin, name) for name in Origin.__slots__}
+    assert raw.password == ("" if case.source_type == "text" else "open sesame")
+    assert "sesame" not in repr(raw) + repr(origin) + repr(loader_for(case.source_type, origin))

@@ -129,7 +129,7 @@ def upsert(shard: engine.EdgeShard, body: Body) -> None:
     tenants = {str((point.get("payload") or {}).get("tenant_id")) for point in body["points"]}
     if len(tenants) != 1 or "None" in tenants:
         raise Refused(400, "upsert of points of no or several tenants", violation=True)
-    condition = tenant_filter(body.get("update_filter"), "upsert")
+    condition = _replaceable(body.get("update_filter"), tenants.copy().pop())
     points = [
         engine.Point(
             id=UUID(point["id"]),
@@ -140,6 +140,14 @@ def upsert(shard: engine.EdgeShard, body: Body) -> None:
     ]
     shard.update(engine.UpdateOperation.upsert_points(points, condition=condition))
     shard.flush()
+
+
+def _replaceable(body: Body | None, tenant: str) -> engine.Filter:
+    """The one condition an upsert may have: its own tenant's points, or points of nobody."""
+    own = {"key": "tenant_id", "match": {"value": tenant}}
+    if body != {"should": [own, {"is_empty": {"key": "tenant_id"}}]}:
+        raise Refused(400, "upsert over other points than the tenant's own", violation=True)
+    return engine.Filter(should=[_condition(own), engine.IsEmptyCondition("tenant_id")])
 
 
 def delete(shard: engine.EdgeShard, body: Body) -> None:
@@ -166,7 +174,10 @@ def scroll(shard: engine.EdgeShard, body: Body) -> Body:
             with_vector=bool(body.get("with_vector", False)),
         )
     )
-    points = [{"id": str(record.id), "payload": record.payload} for record in records]
+    points = [
+        {"id": str(record.id), "payload": record.payload, "vector": _named(record.vector)}
+        for record in records
+    ]
     return {"points": points, "next_page_offset": str(following) if following else None}
 
 
@@ -220,6 +231,15 @@ def _vector(body: Any) -> Any:
     if isinstance(body, dict):
         return engine.SparseVector(indices=body["indices"], values=body["values"])
     return body
+
+
+def _named(vectors: Any) -> Any:
+    return vectors and {
+        name: {"indices": value.indices, "values": value.values}
+        if isinstance(value, engine.SparseVector)
+        else value
+        for name, value in vectors.items()
+    }
 
 
 def _payload(body: Any) -> Any:

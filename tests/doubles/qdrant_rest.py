@@ -26,6 +26,7 @@ from tests.doubles import qdrant_engine
 from tests.doubles.qdrant_engine import Body, Collections, Refused
 
 VERSION = {"title": "qdrant - vector search engine", "version": "1.20.0"}
+Fault = Callable[[BaseHTTPRequestHandler, str, bytes], bool]
 PLAIN = {"/": VERSION, "/healthz": "ok", "/readyz": "ok", "/livez": "ok"}
 _SCHEMA = {engine.PayloadSchemaType.Uuid: "uuid", engine.PayloadSchemaType.Keyword: "keyword"}
 
@@ -38,6 +39,8 @@ class QdrantDouble:
         self.collections = Collections(folder)
         self.api_key = api_key
         self.violations: list[str] = []
+        # Plays a fault on a call in the double's place; True where it has answered.
+        self.fault: Fault = lambda handler, path, body: False
         self._server = _Server(self, port)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
@@ -87,13 +90,16 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def _serve(self) -> None:
+        """One call, from its body to its answer."""
         double = self.server.double
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path = urlsplit(self.path).path
+        if double.fault(self, path, raw):
+            return None
         if path in PLAIN:
-            return self._send(200, PLAIN[path])
+            return self.send(200, PLAIN[path])
         if path == "/violations":
-            return self._send(200, double.violations)
+            return self.send(200, double.violations)
         try:
             if double.api_key and self.headers.get("api-key") != double.api_key:
                 raise Refused(401, "Must provide an API key")
@@ -101,19 +107,22 @@ class _Handler(BaseHTTPRequestHandler):
         except Refused as exc:
             if exc.violation:
                 double.violations.append(f"{self.command} {path}: {exc.message}")
-            return self._send(exc.status, {"status": {"error": exc.message}, "time": 0.0})
+            return self.send(exc.status, {"status": {"error": exc.message}, "time": 0.0})
         except (KeyError, ValueError, TypeError) as exc:
-            return self._send(400, {"status": {"error": f"bad body: {exc!r}"}, "time": 0.0})
+            return self.send(400, {"status": {"error": f"bad body: {exc!r}"}, "time": 0.0})
         except Exception as exc:  # noqa: BLE001 -- the engine raises bare Exception
             status = 400 if "dimension" in str(exc) else 500
-            return self._send(status, {"status": {"error": str(exc)}, "time": 0.0})
-        return self._send(200, {"result": result, "status": "ok", "time": 0.0})
+            return self.send(status, {"status": {"error": str(exc)}, "time": 0.0})
+        return self.send(200, {"result": result, "status": "ok", "time": 0.0})
 
     do_GET = do_PUT = do_POST = do_DELETE = _serve
 
-    def _send(self, status: int, body: Any) -> None:
+    def send(self, status: int, body: Any, **headers: str) -> None:
+        """Answer in JSON."""
         content = json.dumps(body).encode()
         self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()

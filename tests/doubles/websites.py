@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from xml.sax.saxutils import escape
 
 import pytest
 from pytest_django.fixtures import Settings
@@ -33,8 +34,39 @@ class Site:
 
         self.pages[path] = answer
 
+    def tagged(self, path: str, body: bytes, etag: str, mime: str = "text/html") -> None:
+        """A page whose server knows when a visitor has it already."""
+
+        def answer(handler: BaseHTTPRequestHandler) -> None:
+            same = handler.headers.get("If-None-Match") == etag
+            headers = {"ETag": etag, "Content-Type": mime}
+            reply(handler, 304 if same else 200, b"" if same else body, headers)
+
+        self.pages[path] = answer
+
+    def sitemap(self, paths: Iterable[str], at: str = "/sitemap.xml", kind: str = "url") -> None:
+        """A sitemap of these paths or addresses; of kind ``sitemap`` it is an index."""
+        urls = [path if "://" in path else self.url(path) for path in paths]
+        self.page(at, sitemap_xml(urls, kind), Content_Type="application/xml")
+
+    def fails(self, path: str, status: int) -> None:
+        self.pages[path] = lambda handler: reply(handler, status, b"no", {})
+
+    def paths(self) -> list[str]:
+        """What was asked for since the last call."""
+        asked = [path for path, _ in self.requests]
+        self.requests.clear()
+        return asked
+
     def redirect(self, path: str, to: str, status: int = 302) -> None:
         self.pages[path] = lambda handler: reply(handler, status, b"", {"Location": to})
+
+
+def sitemap_xml(urls: Iterable[str], kind: str = "url") -> bytes:
+    entries = "".join(f"<{kind}><loc>{escape(url)}</loc></{kind}>" for url in urls)
+    root = "urlset" if kind == "url" else "sitemapindex"
+    names = "http://www.sitemaps.org/schemas/sitemap/0.9"
+    return f'<?xml version="1.0"?><{root} xmlns="{names}">{entries}</{root}>'.encode()
 
 
 def reply(

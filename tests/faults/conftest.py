@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.doubles.openai_paced import PacedDouble
-from tests.faults.house import House, Template, make_template, open_house
+from tests.faults.house import House, Template, open_house, shared_template
 
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
     """A migrated data folder with one tenant."""
-    return make_template(tmp_path_factory.mktemp("template"))
+    return shared_template(tmp_path_factory)
 
 
 @pytest.fixture

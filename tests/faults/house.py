@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from minirag.types import PointSelector, VectorSpace
 from minirag.vectorstores.edge import EdgeStore
 from tests.api_client import Api
 from tests.doubles.openai_paced import PacedDouble
+from tests.once import once
 from tests.processes import Process, Processes, environment, free_port, new_secrets, processes
 
 PROVIDER_KEY = "sk-house-0123456789"
@@ -55,6 +59,12 @@ class House:
     def manage(self, *arguments: str, code: int = 0) -> str:
         return self.children.manage(*arguments, code=code)
 
+    def manage_each(self, *lines: Sequence[str], code: int) -> list[str]:
+        """Commands in one process, each of which must end with ``code``; what each printed."""
+        command = [sys.executable, "-m", "tests.faults.commands", json.dumps(lines), str(code)]
+        printed: list[str] = json.loads(self.children.run("commands", command))
+        return printed
+
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Straight from the database file, whether or not a server runs."""
         file = f"file:{self.data / 'minirag.sqlite3'}?mode=ro"
@@ -90,6 +100,10 @@ class House:
         return str(bot["id"])
 
 
+# A data folder beside the template's own: migrated, and nobody in it.
+EMPTY = "empty-data"
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
     """A migrated folder with one tenant, to be copied: migrating takes seconds."""
@@ -113,15 +127,27 @@ def embedded_environment(folder: Path, **more: str) -> dict[str, str]:
     )
 
 
-def make_template(folder: Path) -> Template:
-    """Migrate and bootstrap, once."""
+def make_template(folder: Path) -> None:
+    """Migrate and bootstrap; ``read_template`` tells what was made."""
     secrets = new_secrets()
     with processes(folder, embedded_environment(folder, **secrets)) as children:
         (folder / "static").mkdir()
         children.manage("migrate", "--noinput")
+        shutil.copytree(folder / "data", folder / EMPTY)
         who = ("--name", "Acorn", "--email", "owner@acorn.test", "--json")
         made = json.loads(children.manage("bootstrap_tenant", *who))
-    return Template(folder, secrets, made["api_token"], made["tenant"]["id"])
+    told = {"secrets": secrets, "token": made["api_token"], "tenant_id": made["tenant"]["id"]}
+    (folder / "template.json").write_text(json.dumps(told))
+
+
+def read_template(folder: Path) -> Template:
+    """What ``make_template`` left there."""
+    return Template(folder, **json.loads((folder / "template.json").read_text()))
+
+
+def shared_template(factory: pytest.TempPathFactory) -> Template:
+    """The one template of this run."""
+    return read_template(once(factory, "template", make_template))
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from sources.services import add_upload
 from tenants.context import AuthContext, system_context
 from tenants.models import Tenant
 from tenants.scope import platform_scope, tenant_scope
+from tenants.selectors import vector_space
 
 
 class Embedder(FakeEmbedder):
@@ -180,16 +181,20 @@ class Plant:
             tenant = Tenant.objects.get(pk=self.tenant.pk)
         if tenant.index_dimensions is None:
             return set()
-        space = VectorSpace(tenant.embedding_model, tenant.index_dimensions)
+        space = self.space()
         selector = PointSelector(source_ids=[source.pk])
         return set(self.store.scroll_ids(space, tenant.pk, selector))
 
+    def space(self) -> VectorSpace:
+        """Where the tenant's points are now."""
+        with platform_scope("tests"):
+            space = vector_space(Tenant.objects.get(pk=self.tenant.pk))
+        assert space is not None
+        return space
+
     def wipe(self) -> None:
         """Lose every point of the tenant."""
-        with platform_scope("tests"):
-            tenant = Tenant.objects.get(pk=self.tenant.pk)
-        space = VectorSpace(tenant.embedding_model, tenant.index_dimensions or 0)
-        self.store.delete(space, tenant.pk, PointSelector())
+        self.store.delete(self.space(), self.tenant.pk, PointSelector())
 
     def check(self, source: Source) -> None:
         """Points equal rows, and every chunk stands in its document's text."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -9,12 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion.chunking import chunk_text, embedding_text
+from minirag import tokens
 from minirag.tokens import count_tokens
 from minirag.types import Heading, PageSpan, ParsedDocument, TextChunk
 
 WORDS = st.sampled_from(
     ["a", "the", "Wartung", "naïve", "3.5", "U.S.", "done.", "Really?", "你好。", "世界，很大",
-     "👩‍👩‍👧‍👦", "🇩🇪🇫🇷", "e\u0301", "สวัสดี", "\n", "\n\n",
+     "👩‍👩‍👧‍👦", "🇩🇪🇫🇷", "e\u0301", "สวัสดี", "\n", "\n\n", "\r\n", "שלום עולם", "مرحبا بالعالم",
+     "\u200f", "\u202e", "\ufeff", "\x1c", "\u2028",
      "antidisestablishmentarianism", "x" * 60, "|", "# "]
 )  # fmt: skip
 TEXTS = st.one_of(
@@ -43,6 +46,17 @@ def test_every_character_is_covered_at_exact_offsets_within_size(
     text: str, size: int, overlap: int
 ) -> None:
     check(text, chunk_text(text, size=size, overlap=overlap), size)
+
+
+@given(TEXTS, st.integers(16, 64), st.integers(0, 32))
+@settings(max_examples=150, deadline=None)
+def test_no_overlap_is_longer_than_asked_for(text: str, size: int, overlap: int) -> None:
+    overlap = min(overlap, size // 2)
+    for before, after in pairwise(chunk_text(text, size=size, overlap=overlap)):
+        shared = text[after.start : before.end]
+        # A slice by itself may take one token more at either edge, and a cluster stays whole.
+        assert after.start >= before.end or count_tokens(shared) <= overlap + 2 or len(shared) < 40
+        assert overlap or after.start >= before.end
 
 
 @given(TEXTS, st.data())
@@ -164,3 +178,82 @@ def test_one_endless_word_is_cut() -> None:
 def test_the_path_is_for_embedding_only() -> None:
     assert embedding_text(("A", "B"), "text") == "A > B\ntext"
     assert embedding_text((), "text") == "text"
+
+
+def test_a_row_of_a_table_is_whole_even_where_two_do_not_fit() -> None:
+    cells = "a long cell. With a sentence in it. And another one, of some words more"
+    text = "\n".join(f"| {i} | {cells} | {cells} |" for i in range(40))
+    rows = text.split("\n")
+    size = max(map(count_tokens, rows))
+    assert [c.text for c in chunk_text(text, size=size, overlap=0)] == rows
+    headed = chunk_text(f"| no | text |\n{text}", size=size, overlap=0)
+    assert [c.text for c in headed] == ["| no | text |", *rows]
+
+
+def test_a_wrapped_line_is_no_end_of_a_chunk() -> None:
+    words = ("the sensor reports what it has found out to the nearest base. " * 200).split()
+    lines = [" ".join(words[at : at + 11]) for at in range(0, len(words), 11)]
+    for chunk in chunk_text("\n".join(lines), size=128, overlap=0):
+        assert chunk.text.endswith("base.")
+
+
+def test_a_long_paragraph_is_divided_by_itself() -> None:
+    text = f"{sentences(4)}\n\n{sentences(16, 'Rotor')}\n\n{sentences(4, 'Guard')}"
+    chunks = chunk_text(text, size=150, overlap=0)
+    assert [{word for word in ("Sensor", "Rotor", "Guard") if word in c.text} for c in chunks] == [
+        {"Sensor"}, {"Rotor"}, {"Rotor"}, {"Guard"},
+    ]  # fmt: skip
+    assert abs(chunks[1].token_count - chunks[2].token_count) <= 20
+
+
+def test_a_chunk_ends_where_the_topic_changes() -> None:
+    bread = [f"The sourdough wants flour, water and {i} hours of fermentation." for i in range(5)]
+    bikes = [f"A derailleur moves the chain of {i} sprockets by a cable." for i in range(5)]
+    chunks = chunk_text("\n\n".join([*bread, *bikes]), size=110, overlap=0)
+    assert chunks[0].text.endswith("4 hours of fermentation.")
+    assert chunks[1].text.startswith("A derailleur")
+
+
+class Counted:
+    """Counts what the tokeniser is given: the chunker's work, in characters."""
+
+    def __init__(self, encode: object) -> None:
+        self.characters = 0
+        self._encode = encode
+
+    def encode_ordinary(self, text: str) -> list[int]:
+        self.characters += len(text)
+        found: list[int] = self._encode.encode_ordinary(text)  # type: ignore[attr-defined]
+        return found
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["word " * 1_000, "x" * 5_000,
+     "今天的天气非常好，我们去公园散步。" * 300, "👩‍👩‍👧‍👦" * 500,
+     " " * 5_000, "מה שלומך היום " * 350, "| a | b " * 600, "3.5" * 1_500, "\n" * 5_000,
+     "a\n" * 2_500],
+    ids=["words", "one", "chinese", "emoji", "blank", "hebrew", "cells", "digits", "lines",
+         "short"],
+)  # fmt: skip
+def test_work_grows_with_the_text_and_not_with_its_square(
+    line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tokens._table()
+    work = Counter[int]()
+    for times in (1, 4):
+        counted = Counted(table.encoding)
+        monkeypatch.setattr(tokens, "_table", lambda c=counted: tokens._Table(c, table.lengths))
+        chunk_text(line * times, size=128, overlap=16)
+        work[times] = counted.characters
+    assert work[4] <= 4.5 * work[1]
+    assert work[1] <= 16 * len(line)
+
+
+@pytest.mark.long
+def test_one_line_of_five_megabytes() -> None:
+    text = " ".join(f"word{i}" for i in range(520_000))
+    chunks = chunk_text(text, size=512, overlap=64)
+    assert chunks[-1].end == len(text) > 5_000_000
+    assert all(text[c.start : c.end] == c.text and c.token_count <= 512 for c in chunks)
+    assert all(after.start <= before.end + 1 for before, after in pairwise(chunks))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from io import StringIO
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,16 +11,20 @@ from uuid import UUID, uuid4
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
 
 from chat.retrieval import retrieve
 from ingestion import tasks
-from ingestion.models import JobState
+from ingestion.checking import schedule_check
+from ingestion.models import IndexCheck, IngestJob, JobState
+from ingestion.selectors import list_jobs
 from minirag.errors import RetrievalUnavailable
-from minirag.types import Point, PointSelector, SparseVector, VectorSpace
+from minirag.types import Point, PointSelector, SparseVector
 from sources.models import Source
-from tenants.models import Tenant
-from tenants.scope import platform_scope, tenant_scope
-from tests.ingestion.conftest import Plant, beside
+from tenants.models import Role, Tenant
+from tenants.scope import tenant_scope
+from tests.cast import person
+from tests.ingestion.conftest import Plant, beside, run_due
 
 KETTLE = "# Kettle\n\n## Warranty\n\nThree years.\n\n## Care\n\nDescale it each month."
 LAMP = "# Lamp\n\nIt is switched on by its left button."
@@ -52,16 +57,10 @@ def answers(plant: Plant, sources: list[Source]) -> list[list[tuple[UUID, float]
     ]
 
 
-def space_of(plant: Plant) -> VectorSpace:
-    with platform_scope("tests"):
-        tenant = Tenant.objects.get(pk=plant.tenant.pk)
-    return VectorSpace(tenant.embedding_model, tenant.index_dimensions or 0)
-
-
 def plant_point(plant: Plant, document_id: UUID, source_id: UUID, chunk_id: UUID) -> None:
     dense = np.ones(32, dtype=np.float32)
     point = Point(uuid4(), chunk_id, document_id, source_id, dense, SparseVector((1,), (1.0,)))
-    plant.store.upsert(space_of(plant), plant.tenant.pk, [point])
+    plant.store.upsert(plant.space(), plant.tenant.pk, [point])
 
 
 @pytest.fixture
@@ -111,7 +110,7 @@ def test_only_the_broken_source_is_embedded_again(plant: Plant, sources: list[So
     lost = plant.chunks(sources[1])
     plant.embedder.calls.clear()
     selector = PointSelector(point_ids=[chunk.qdrant_point_id for chunk in lost])
-    plant.store.delete(space_of(plant), plant.tenant.pk, selector)
+    plant.store.delete(plant.space(), plant.tenant.pk, selector)
     assert fsck("--repair")[0] == 0
     assert len(plant.embedder.texts) == len(lost)
 
@@ -147,7 +146,7 @@ def test_a_store_that_is_away_is_not_called_clean(
     def away(*_: Any) -> None:
         raise RetrievalUnavailable
 
-    monkeypatch.setattr(plant.store, "scroll_ids", away)
+    monkeypatch.setattr(plant.store, "scroll", away)
     with pytest.raises(CommandError) as caught:
         call_command("fsck_vectors", stdout=StringIO())
     assert caught.value.returncode == 2
@@ -156,6 +155,81 @@ def test_a_store_that_is_away_is_not_called_clean(
 def test_reindex_still_makes_every_vector_anew(plant: Plant, sources: list[Source]) -> None:
     old = plant.points(sources[0])
     plant.wipe()
+    former = plant.space()
     call_command("reindex", "--all", stdout=StringIO(), stderr=StringIO())
+    assert plant.points(sources[0]) == old and plant.space() != former
+    assert fsck()[0] == 0
+    call_command("reindex", "--source", str(sources[0].pk), stdout=StringIO(), stderr=StringIO())
     assert len(plant.points(sources[0])) == len(old) and not plant.points(sources[0]) & old
     assert fsck()[0] == 0
+
+
+def test_a_server_that_holds_the_store_looks_for_the_command(
+    plant: Plant, sources: list[Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = {"pid": 1, "base_url": "http://127.0.0.1:1"}
+    for module in ("ingestion.management.running", "ingestion.management.commands.fsck_vectors"):
+        monkeypatch.setattr(f"{module}.running_server", lambda: server)
+    # Nothing is looked at in this process: the jobs are the server's, here a thread's.
+    stop = threading.Event()
+
+    def serve() -> None:
+        while not stop.wait(0.05):
+            tasks.work()
+
+    serving = beside(serve)
+    plant.wipe()
+    assert fsck()[0] == 1
+    status, figures = fsck("--repair")
+    stop.set()
+    serving.join(20)
+    assert status == 0 and figures["repair"] is True
+    with tenant_scope(plant.tenant.pk):
+        assert IngestJob.objects.filter(kind="check", state="succeeded").count() == 3
+        assert not list_jobs(plant.auth).filter(kind="check").exists()
+    for source in sources:
+        plant.check(source)
+
+
+def test_a_check_that_cannot_look_says_so_at_once(
+    plant: Plant, sources: list[Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> None:
+        raise RetrievalUnavailable
+
+    monkeypatch.setattr(plant.store, "scroll", away)
+    with tenant_scope(plant.tenant.pk):
+        job = schedule_check(plant.auth)
+        assert schedule_check(plant.auth, repair=True).pk == job.pk  # joins, and asks for more
+    run_due()
+    assert plant.job(job).state == JobState.FAILED
+    assert plant.job(job).result == {"repair": True}
+
+
+def test_the_console_shows_the_figures_and_looks_again(
+    plant: Plant, sources: list[Source], other_tenant: Tenant
+) -> None:
+    client = Client()
+    client.force_login(person(plant.tenant, Role.EDITOR))
+    page = "/console/ingestion/indexcheck/"
+    assert b"Check now" in client.get(page).content
+    assert client.get(f"{page}check/").status_code == 405
+    assert client.post(f"{page}check/").status_code == 302
+    run_due()
+    with tenant_scope(plant.tenant.pk):
+        check = IndexCheck.objects.get()
+    shown = client.get(f"{page}{check.pk}/change/").content.decode()
+    assert check.result is not None
+    assert f"{check.result['rows']} chunks" in shown and "0 missing" in shown
+    assert "clean" in client.get(page).content.decode()
+    with tenant_scope(other_tenant.pk):
+        assert not IndexCheck.objects.exists()
+
+
+def test_a_viewer_cannot_ask_for_a_check(plant: Plant, sources: list[Source]) -> None:
+    client = Client()
+    client.force_login(person(plant.tenant, Role.VIEWER))
+    assert b"Check now" not in client.get("/console/ingestion/indexcheck/").content
+    client.post("/console/ingestion/indexcheck/check/")
+    with tenant_scope(plant.tenant.pk):
+        assert not IndexCheck.objects.exists()

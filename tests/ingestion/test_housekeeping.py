@@ -1,4 +1,4 @@
-"""What broken-off work leaves behind goes: at once by the job itself, else by the hourly round."""
+"""What broken-off work leaves behind is kept for a retry, and then goes with the hourly round."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from ingestion import housekeeping, tasks, worker
+from ingestion.fsck import check_tenant
 from ingestion.models import JobState
-from ingestion.services import cancel_job, schedule_ingest
+from ingestion.services import cancel_job, retry_job, schedule_ingest
 from minirag.celery import app
 from minirag.errors import ProviderMisconfigured
 from sources.models import Document, Source
@@ -45,6 +46,37 @@ def half_done(plant: Plant, settings: Any) -> Source:
     return source
 
 
+@pytest.fixture
+def at_once(settings: Any) -> None:
+    """Nothing is kept for a retry."""
+    settings.MINIRAG_JOB_KEEP_SECONDS = 0.0
+
+
+def test_what_a_job_had_stored_is_kept_for_a_retry_and_no_longer(
+    plant: Plant, settings: Any
+) -> None:
+    source = half_done(plant, settings)
+    job = plant.ingest(source)
+    assert job.state == JobState.FAILED and len(plant.points(source)) == 3
+    housekeeping.keep_house()
+    assert len(plant.points(source)) == 3 and marked(source) == 1
+    with platform_scope("tests"):
+        assert check_tenant(plant.tenant).clean, "neither missing nor too many"
+    asked = len(plant.embedder.texts)
+    with tenant_scope(plant.tenant.pk):
+        retry_job(plant.auth, job)
+    run_due()
+    assert plant.job(job).state == JobState.SUCCEEDED
+    assert len(plant.embedder.texts) - asked == len(plant.chunks(source)) - 3
+    plant.check(source)
+    again = half_done(plant, settings)
+    plant.ingest(again)
+    settings.MINIRAG_JOB_KEEP_SECONDS = 0.0
+    housekeeping.keep_house()
+    assert plant.points(again) == set() and marked(again) == 0
+
+
+@pytest.mark.usefixtures("at_once")
 def test_a_failed_job_takes_its_points_back(plant: Plant, settings: Any) -> None:
     source = half_done(plant, settings)
     job = plant.ingest(source)
@@ -52,6 +84,7 @@ def test_a_failed_job_takes_its_points_back(plant: Plant, settings: Any) -> None
     assert plant.points(source) == set() and marked(source) == 0
 
 
+@pytest.mark.usefixtures("at_once")
 def test_a_cancelled_job_takes_its_points_back(plant: Plant, settings: Any) -> None:
     plant.embedder.batch_limit = 1
     settings.MINIRAG_EMBED_PARALLEL = 1
@@ -76,6 +109,7 @@ def test_a_cancelled_job_takes_its_points_back(plant: Plant, settings: Any) -> N
     assert plant.points(source) == set() and marked(source) == 0
 
 
+@pytest.mark.usefixtures("at_once")
 def test_what_a_job_could_not_take_back_goes_with_the_next_round(
     plant: Plant, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,8 +12,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from bots.services import create_bot
-from ingestion import worker
+from ingestion import tasks, worker
 from ingestion.models import IngestJob, JobState
+from minirag.celery import app
 from sources.models import Source
 from tenants.scope import platform_scope, tenant_scope
 from tests.ingestion.conftest import Plant
@@ -95,3 +96,44 @@ def test_reindex_rebuilds_a_wiped_store(plant: Plant) -> None:
     call_command("reindex", all=True, stdout=out, stderr=StringIO())
     assert [chunk.id for chunk in plant.chunks(source)] == ids
     plant.check(source)
+
+
+@pytest.mark.parametrize("lost", [1, 5])
+def test_a_lost_wake_up_loses_no_job(
+    plant: Plant, settings: Any, monkeypatch: pytest.MonkeyPatch, lost: int
+) -> None:
+    """RED: accepted is done, whatever the broker forgets (INCIDENTS 82, 95)."""
+    settings.MINIRAG_SWEEP_SECONDS = 0.05
+    wake = tasks.work.apply_async
+    forgotten: list[int] = []
+
+    def forget_some(*args: Any, **options: Any) -> Any:
+        if len(forgotten) < lost:
+            forgotten.append(1)
+            return None
+        return wake(*args, **options)
+
+    monkeypatch.setattr(tasks.work, "apply_async", forget_some)
+    worker.start()
+    try:
+        job = plant.schedule(plant.text("Some text."))
+        assert wait_for(plant, job).state == JobState.SUCCEEDED
+    finally:
+        worker.stop()
+    assert len(forgotten) == lost
+
+
+def test_a_broker_that_forgets_everything_loses_no_job(plant: Plant, settings: Any) -> None:
+    """RED: what was accepted before and after the flush is done."""
+    settings.MINIRAG_SWEEP_SECONDS = 0.05
+    jobs = [plant.schedule(plant.text(f"Text {n}.")) for n in range(3)]
+    app.control.purge()
+    worker.start()
+    try:
+        app.control.purge()
+        jobs.append(plant.schedule(plant.text("It came after.")))
+        app.control.purge()
+        assert {wait_for(plant, job).state for job in jobs} == {JobState.SUCCEEDED}
+    finally:
+        worker.stop()
+    assert {plant.job(job).attempts for job in jobs} == {1}

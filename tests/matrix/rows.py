@@ -14,7 +14,15 @@ from django.utils import timezone
 
 from bots.models import BotProfile, BotSource
 from chat.models import Chat, Citation, Message, MessageRole, MessageStatus
-from ingestion.models import IngestJob, JobState
+from ingestion.models import (
+    BuildState,
+    CredentialPause,
+    IndexBuild,
+    IndexCheck,
+    IngestJob,
+    JobKind,
+    JobState,
+)
 from minirag.types import Credentials
 from sources.models import Chunk, Document, DocumentStatus, Source, SourceStatus
 from tenants.models import ApiToken, AuditEvent, Membership, Role, Tenant, User
@@ -46,12 +54,19 @@ def build_side(slug: str) -> Side:
         tenant = Tenant.objects.create(
             name=slug.title(), slug=slug, embedding_model="fake/embedder", index_dimensions=64
         )
+    return furnish(tenant)
+
+
+def furnish(tenant: Tenant) -> Side:
+    """A live and a deleted row of every kind in ``tenant``."""
+    slug = tenant.slug
     canary = f"CANARY-{slug}-" + hashlib.sha256(slug.encode()).hexdigest()[:12]
     side = Side(tenant, person(tenant, Role.OWNER), canary)
     with side.scope():
         side.live = {name: make(side) for name, make in MAKERS.items()}
         side.deleted = {name: make(side) for name, make in MAKERS.items()}
         _delete(side.deleted)
+        make_message(side)  # so that the lists of both sites hold more than one of these
         AuditEvent.objects.create(
             tenant_id=tenant.pk, actor_kind="user", actor=canary, action="source.create",
             detail={"name": canary},
@@ -60,7 +75,17 @@ def build_side(slug: str) -> Side:
             kind="generation", model="fake/chat", estimated=False, status="settled",
             bot_profile_id=side.live["bot_profile_id"],
         )  # fmt: skip
+        IndexBuild.objects.create(
+            model="fake/embedder", state=BuildState.KEPT, was_live=True, dimensions=64, version=2,
+            credentials=Credentials({"api_key": f"sk-{canary}"}), kept_until=timezone.now(),
+            error={"code": "internal", "message": canary},
+        )  # fmt: skip
+        IndexCheck.objects.create(
+            kind=JobKind.CHECK, state=JobState.SUCCEEDED, finished_at=timezone.now(),
+            result={"clean": True, "rows": 2, "collection": canary, "other_indexes": []},
+        )  # fmt: skip
         MonthlySpend.objects.create(month=timezone.now().date().replace(day=1), spent_nano=5)
+        CredentialPause.objects.create(digest="d", until=timezone.now(), asked_seconds=1.0)
     return side
 
 
@@ -69,6 +94,7 @@ def make_source(side: Side, **values: Any) -> str:
     row = Source.objects.create(
         url=f"https://{side.tenant.slug}.example/{side.canary}",
         metadata={"note": side.canary},
+        secrets=Credentials({"password": side.canary}),
         status=SourceStatus.READY,
         error={"code": "unreadable_source", "message": side.canary},
         **values,
@@ -86,7 +112,8 @@ def make_document(side: Side, source_id: str = "") -> str:
         source_id=source_id, key=f"{side.canary}-{uuid.uuid4()}.md", title=side.canary, text=text,
         text_length=len(text), generation=1, status=DocumentStatus.READY, upload=stored,
         mime_type="text/markdown", metadata={"note": side.canary}, size_bytes=len(text),
-        url=f"https://x.example/{side.canary}", content_hash="0" * 64,
+        url=f"https://x.example/{side.canary}", content_hash="0" * 64, etag=side.canary,
+        last_modified=side.canary, links=[f"https://x.example/{side.canary}"],
     )  # fmt: skip
     return str(row.pk)
 
@@ -179,8 +206,8 @@ def _delete(rows: dict[str, str]) -> None:
     Document.objects.filter(pk=rows["document_id"]).update(deleted_at=now)
     of_chunk = Chunk.objects.get(pk=rows["chunk_id"]).document_id
     Document.objects.filter(pk=of_chunk).update(deleted_at=now)
-    Chat.objects.filter(pk=rows["chat_id"]).update(deleted_at=now)
-    Chat.objects.filter(messages=rows["message_id"]).update(deleted_at=now)
+    Chat.objects.filter(messages=rows["message_id"]).delete()
+    Chat.objects.filter(pk=rows["chat_id"]).delete()
     BotProfile.objects.filter(pk=rows["bot_profile_id"]).delete()
     IngestJob.objects.filter(pk=rows["job_id"]).delete()
     ApiToken.objects.filter(pk=rows["token_id"]).update(revoked_at=now)

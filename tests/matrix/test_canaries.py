@@ -22,7 +22,7 @@ NO_WORDS = {
     "actor_id", "object_id", "object_type", "action", "actor_kind", "outcome", "request_id",
     "content_hash", "digest", "embedding_model", "finish_reason", "index_model", "invite_digest",
     "last_four", "mime_type", "model", "pending_upload", "prefix", "slug", "stage", "text_hash",
-    "upload", "widget_public_id", "worker", "embedding_credentials", "credentials",
+    "secrets", "upload", "widget_public_id", "worker", "embedding_credentials", "credentials",
 }  # fmt: skip
 BOOKKEEPING = {"IdempotencyRecord", "DailyWidgetCount", "TenantTurn"}
 WORDS = [

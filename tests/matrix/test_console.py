@@ -41,6 +41,7 @@ INNER = {
     "tenants.IdempotencyRecord",
     "bots.BotSource",
     "chat.DailyWidgetCount",
+    "ingestion.CredentialPause",
     "ingestion.TenantTurn",
 }
 # Lookups through relations, as somebody would try who spells a secret out letter by letter.

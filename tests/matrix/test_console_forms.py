@@ -12,6 +12,7 @@ from django.test import Client
 from bots.models import BotProfile
 from ingestion.models import IngestJob
 from sources.models import Document, Source
+from sources.options import password_of
 from tenants.models import ApiToken, Membership
 from tests.matrix.test_console import bot_form, browser, path
 from tests.matrix.world import World
@@ -50,6 +51,43 @@ def test_making_a_source_and_ingesting_it(site: tuple[str, Client, Any], world: 
         job = IngestJob.objects.get(source_id=source.pk)
     shown = client.get(path(IngestJob, name)).content.decode()
     assert str(job.pk) in shown and "queued" in shown
+
+
+def test_making_and_changing_a_crawl(site: tuple[str, Client, Any], world: World) -> None:
+    name, client, extra = site
+    formset = {"documents-TOTAL_FORMS": "0", "documents-INITIAL_FORMS": "0"}
+    form = {
+        "name": f"Site of {name}", "type": "crawl", "url": "https://example.com/",
+        "refresh": "daily", "metadata": "{}",
+        "option_include": "/docs/*\n\n *.pdf ", "option_depth": "99",
+        "option_max_pages": "", "option_keep": "on", "option_password": " open sesame",
+    }  # fmt: skip
+    refused = client.post(path(Source, name) + "add/", form | formset | extra).content.decode()
+    assert "From 0 to 10." in refused and "open sesame" not in refused
+    answer = client.post(
+        path(Source, name) + "add/", form | formset | extra | {"option_depth": "2"}
+    )
+    assert answer.status_code == 302, answer.content.decode()[:3000]
+    with world.a.scope():
+        source = Source.objects.get(name=f"Site of {name}")
+        assert source.options == {"include": ["/docs/*", "*.pdf"], "depth": 2, "prune": False}
+        assert password_of(source) == " open sesame" and source.refresh == "daily"
+    page = path(Source, name) + f"{source.pk}/change/"
+    shown = client.get(page).content.decode()
+    assert "open sesame" not in shown and "Forget the password" in shown
+    # What stands on the form goes back as it is; emptied is the default again.
+    again = {
+        "name": source.name, "url": source.url, "refresh": "off", "metadata": "{}",
+        "option_include": "", "option_depth": "2", "option_max_pages": "500",
+        "option_clear_password": "on",
+    }  # fmt: skip
+    answer = client.post(page, again | formset)
+    assert answer.status_code == 302, answer.content.decode()[:3000]
+    with world.a.scope():
+        source = Source.objects.get(pk=source.pk)
+        assert source.options == {"depth": 2} and password_of(source) == ""
+        assert (source.refresh, source.next_refresh_at) == ("off", None)
+        assert not IngestJob.objects.filter(source_id=source.pk).exists()
 
 
 def test_making_a_token_that_works(site: tuple[str, Client, Any], world: World) -> None:

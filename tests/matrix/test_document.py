@@ -20,7 +20,7 @@ SNAPSHOT = ROOT / "tests" / "snapshots" / "openapi.json"
 # Last parts of paths that are deeds or things of which there is one, and so name their call.
 _DEEDS = {
     "accept-invitation", "cancel", "chat", "check", "feedback", "file", "ingest", "login", "logout",
-    "me", "password", "refresh", "retry", "search", "session", "stop", "upload",
+    "me", "password", "preview", "refresh", "retry", "search", "session", "stop", "upload",
 }  # fmt: skip
 _VERBS = {"get": "retrieve", "post": "create", "patch": "update", "delete": "delete"}
 _RESERVED = {"tenants_me_retrieve": "tenants_me", "tenants_me_update": "tenants_me"}

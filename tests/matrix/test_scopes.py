@@ -26,7 +26,8 @@ READ = {
 }  # fmt: skip
 WRITE = {
     "sources_create", "sources_update", "sources_delete", "sources_ingest", "sources_upload",
-    "documents_delete", "chunks_update", "bot_profiles_create", "bot_profiles_update",
+    "sources_preview", "documents_delete", "chunks_update",
+    "bot_profiles_create", "bot_profiles_update",
     "bot_profiles_delete", "bot_profiles_check", "ingest_jobs_cancel", "ingest_jobs_retry",
     "chats_delete",
 }  # fmt: skip

@@ -9,6 +9,7 @@ import pytest
 
 from ingestion.parsing import sandbox
 from ingestion.parsing.batches import parse_many
+from ingestion.parsing.limits import Limits
 from minirag.errors import UnreadableSource
 from minirag.types import ParsedDocument, RawDocument
 from tests.parsing.makers import make_docx
@@ -26,9 +27,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     children: list[int] = []
     ask = sandbox.Sandbox.answers
 
-    def count(self: sandbox.Sandbox, raws: Any, limits: sandbox.Limits) -> bytes:
+    def count(self: sandbox.Sandbox, raws: Any, *rest: Any) -> bytes:
         children.append(len(raws))
-        return ask(self, raws, limits)
+        return ask(self, raws, *rest)
 
     monkeypatch.setattr(sandbox.Sandbox, "answers", count)
     return children
@@ -68,8 +69,8 @@ def test_each_keeps_its_own_reason() -> None:
 def test_one_that_costs_too_much_fails_alone(
     monkeypatch: pytest.MonkeyPatch, asked: list[int]
 ) -> None:
-    limits = sandbox.Limits(output_bytes=5_000)
-    monkeypatch.setattr(sandbox.Limits, "from_settings", lambda: limits)
+    limits = Limits(output_bytes=5_000)
+    monkeypatch.setattr(Limits, "from_settings", lambda: limits)
     raws = [
         markdown("a.md", "Small."),
         markdown("b.md", "word " * 2_000),
@@ -84,7 +85,7 @@ def test_one_that_costs_too_much_fails_alone(
 def test_an_answer_for_too_few_counts_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
     ask = sandbox.answers
 
-    def short(raws: Any, limits: sandbox.Limits) -> bytes:
+    def short(raws: Any, limits: Limits) -> bytes:
         return ask(raws, limits).split(b"\n")[0] + b"\n"
 
     monkeypatch.setattr(sandbox, "answers", short)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingestion.parsing.document import ArchiveLimits, Built, Hints
+from ingestion.parsing.document import Built, ContentLimits, Hints
 from ingestion.parsing.parsers import parse_bytes
 from ingestion.parsing.text import normalize_text
 from minirag.errors import UnreadableSource
@@ -14,6 +14,7 @@ from tests.parsing.makers import (
     make_zip,
     paragraph,
     raw_docx,
+    scanned_pdf,
     text_run,
 )
 
@@ -31,7 +32,7 @@ may carry five of them into the next one without asking anybody for it at all.</
 
 
 def parse(data: bytes, key: str, mime_type: str = "", url: str | None = None) -> Built:
-    built = parse_bytes(data, Hints(key, mime_type, url), ArchiveLimits())
+    built = parse_bytes(data, Hints(key, mime_type, url), ContentLimits())
     assert normalize_text(built.text) == built.text
     return built
 
@@ -183,21 +184,28 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500)
         (b"\xef\xbb\xbf", "a.txt", "no text"),
         (b"<html><body><script>x</script></body></html>", "a.html", "no text"),
         (make_pdf([[("x", -1)]], password="secret"), "a.pdf", "needs a password"),
-        (make_pdf([[("", -1)]]), "a.pdf", "no text layer"),
+        (make_pdf([[("", -1)]]), "a.pdf", "no text in"),
+        (scanned_pdf(), "a.pdf", "no text layer"),
         (b"hello, I am no PDF", "a.pdf", "not a PDF"),
         (b"%PDF-1.7\n" + b"garbage" * 50, "a.pdf", "not a PDF, or it is damaged"),
         (b"hello", "a.docx", "not a DOCX"),
         (OLE + "EncryptedPackage".encode("utf-16-le"), "a.docx", "needs a password"),
         (OLE, "a.doc", "old Office format"),
+        (OLE + "WordDocument".encode("utf-16-le"), "a.doc", "save it as DOCX"),
+        (OLE + "Workbook".encode("utf-16-le"), "a.xls", "save it as XLSX"),
+        (b"{\\rtf1 hello}", "a.rtf", "RTF"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(50), "a.png", "image"),
         (make_docx()[:3000], "a.docx", "damaged"),
         (raw_docx(paragraph(text_run("x")), prolog=LAUGHS), "a.docx", "DTD"),
         (raw_docx(paragraph(text_run("&a;")), prolog=XXE), "a.docx", "DTD"),
         (raw_docx(paragraph("")), "a.docx", "no text"),
         (raw_docx("<w:p>" * 3000), "a.docx", "damaged"),
-        (make_zip({"ppt/slides/slide1.xml": b"<x/>"}), "a.pptx", "Supported are txt, md, html"),
-        (bytes(range(256)) * 20, "a.bin", "Supported are txt, md, html"),
-        (bytes(range(256)) * 20, "a.txt", "Supported are txt, md, html"),
-        (b"a,b\n1,2", "a.csv", "Supported are txt, md, html"),
+        (make_zip({"ppt/slides/slide1.xml": b"<x/>"}), "a.pptx", "damaged"),
+        (make_zip({"[Content_Types].xml": b"<x/>"}), "a.vsdx", "Supported are txt, md, rst"),
+        (make_zip({"a.txt": b"x"}), "a.docx", "an archive"),
+        (bytes(range(256)) * 20, "a.bin", "Supported are txt, md, rst"),
+        (bytes(range(256)) * 20, "a.txt", "Supported are txt, md, rst"),
+        (b"plain words", "a.xyz", "Supported are txt, md, rst"),
     ],
 )
 def test_what_cannot_be_read_says_why(data: bytes, key: str, words: str) -> None:
@@ -209,10 +217,10 @@ def test_a_zip_bomb_is_stopped_by_what_it_unfolds_to() -> None:
     bomb = raw_docx(paragraph(text_run("a " * 3_000_000)))
     assert len(bomb) < 100_000
     with pytest.raises(UnreadableSource, match="unfolds"):
-        parse_bytes(bomb, Hints("a.docx"), ArchiveLimits(inflated_bytes=1_000_000))
+        parse_bytes(bomb, Hints("a.docx"), ContentLimits(inflated_bytes=1_000_000))
     many = make_zip({"word/document.xml": b"<x/>", **{str(n): b"" for n in range(50)}})
     with pytest.raises(UnreadableSource, match="too many parts"):
-        parse_bytes(many, Hints("a.docx"), ArchiveLimits(entries=20))
+        parse_bytes(many, Hints("a.docx"), ContentLimits(entries=20))
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,10 @@ def test_a_page_of_furniture_only_becomes_empty() -> None:
     assert without_furniture(pages) == ["real one", "real two", "real three", ""]
 
 
+def test_pages_that_are_all_alike_are_kept() -> None:
+    assert without_furniture(["Label 5"] * 4) == ["Label 5"] * 4
+
+
 def test_a_line_that_ends_in_a_number_runs_on_too() -> None:
     line = "The speed sensor gives no signal. Error code E14"
     assert tidy(f"{line}\nmeans a battery") == f"{line} means a battery"

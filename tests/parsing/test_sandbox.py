@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.parsing.document import ArchiveLimits
-from ingestion.parsing.sandbox import Limits, Sandbox
+from ingestion.parsing.document import ContentLimits
+from ingestion.parsing.limits import Limits
+from ingestion.parsing.sandbox import Sandbox
 from minirag.errors import Unavailable, UnreadableSource
 from minirag.types import RawDocument
 from tests.parsing.makers import make_docx, make_pdf, paragraph, raw_docx, text_run
@@ -86,7 +87,7 @@ def test_many_threads_get_their_own_answers(sandbox: Sandbox) -> None:
         (text("word " * 1_000), Limits(output_bytes=2_000), "more text"),
         (
             RawDocument("a.docx", raw_docx(paragraph(text_run("x " * 2_000_000))), ""),
-            Limits(archive=ArchiveLimits(inflated_bytes=1_000_000)),
+            Limits(content=ContentLimits(inflated_bytes=1_000_000)),
             "unfolds",
         ),
     ],
@@ -129,7 +130,7 @@ def test_the_child_has_given_up_its_rights(sandbox: Sandbox) -> None:
         with pytest.raises(UnreadableSource):
             heavy.result(20)
     assert all(value.split()[0] == "0" for value in limits.values())
-    assert memory.split()[0] == str(768 << 20)
+    assert memory.split()[0] == str(512 << 20)
 
 
 def _limit(pid: int, name: str) -> str:
@@ -200,14 +201,14 @@ def test_a_dead_zygote_is_replaced() -> None:
 BROKEN_ZYGOTE = """
 import sys
 from ingestion.parsing import child, zygote
-def parse_bytes(data, hints, archive):
+def parse_bytes(data, hints, limits):
     raise AttributeError("half of another version")
 child.parse_bytes = parse_bytes
 zygote.main()
 """
 # A parser with a fault of its own, which only one document meets.
 FAULTY_ZYGOTE = BROKEN_ZYGOTE.replace("    raise", "    if b'poison' not in data:"
-    " return zygote.parse_bytes(data, hints, archive)\n    raise")  # fmt: skip
+    " return zygote.parse_bytes(data, hints, limits)\n    raise")  # fmt: skip
 
 
 def test_a_zygote_that_fails_on_everything_blames_no_document() -> None:

@@ -79,3 +79,47 @@ def test_reach_and_count_agree() -> None:
 def test_lone_surrogates_do_no_harm() -> None:
     assert count_tokens("a\ud800b") >= 2
     assert token_map("a\ud800b").ends[-1] == 3
+
+
+SLICED = st.lists(
+    st.sampled_from(
+        ["word", "It's", " ", "  ", "\n", "\n\n", "don't", "x", "é", "日本", "3.14", "...", "12345",
+         "\u2028", "\x1c", "\t", "'LL", "👩‍👩‍👧", "I'm ", "(a) ", "naïve ", "plain words "]
+    ), max_size=60,
+).map("".join)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(SLICED, st.integers(0, 400), st.integers(0, 400))
+def test_a_slice_by_itself_is_counted_by_its_edges(text: str, start: int, length: int) -> None:
+    start = min(start, len(text))
+    end = min(start + length, len(text))
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    assert token_map(text).count_alone(start, end) == count_tokens(text[start:end])
+
+
+def test_pieces_part_where_tokens_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "The quick brown fox isn't 12 345 years old — 日本語, is it? " * 40
+    whole = token_map(text)
+    monkeypatch.setattr(tokens, "_PIECE", 100)
+    pieces = token_map(text)
+    assert pieces.even
+    assert pieces.ends.tolist() == whole.ends.tolist()
+    assert pieces.ids.tolist() == whole.ids.tolist()
+
+
+def test_without_such_a_place_a_slice_is_counted_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "日本語の文章です。" * 60
+    monkeypatch.setattr(tokens, "_PIECE", 100)
+    places = token_map(text)
+    assert not places.even
+    assert places.count_alone(3, 250) == count_tokens(text[3:250])
+
+
+def test_topical_tokens_are_those_on_either_side() -> None:
+    text = "The carburettor of the motorcycle. The sourdough of the bakery."
+    before, behind = token_map(text).topical(text.index(" The sour"), 50)
+    assert before
+    assert behind
+    assert not before & behind  # "The", "of" and the full stop are too common to tell

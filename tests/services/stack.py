@@ -20,6 +20,7 @@ import redis
 from tests.api_client import Api
 from tests.doubles.openai_paced import PacedDouble
 from tests.doubles.openai_server import Meter
+from tests.doubles.wire import Wire, switchboard
 from tests.processes import (
     Process,
     Processes,
@@ -61,6 +62,10 @@ class Stack:
     redis_url: str
     qdrant_port: int
     ports: tuple[int, int]
+    # Proxies before what all processes of the platform use; the tests themselves go past them.
+    database: Wire
+    redis: Wire
+    database_url: str
     token: str = ""
     tenant: dict[str, Any] = field(default_factory=dict)
     qdrant: Process | None = None
@@ -190,6 +195,19 @@ class Guest:
         return (self.meter.calls, self.meter.input_tokens, self.meter.output_tokens)
 
 
+def address(url: str, port: int) -> tuple[str, int]:
+    """Host and port of ``url``, ``port`` where it names none."""
+    parts = urlsplit(url)
+    return parts.hostname or "127.0.0.1", parts.port or port
+
+
+def moved(url: str, wire: Wire) -> str:
+    """``url`` through ``wire``."""
+    parts = urlsplit(url)
+    user, at, _ = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user}{at}127.0.0.1:{wire.port}"))
+
+
 def own_redis(url: str, lane: int | None = None) -> str:
     """A database of the same Redis server for this test process alone, or one of that number."""
     parts = urlsplit(url)
@@ -237,13 +255,21 @@ def service_environment(
 def running_stack(folder: Path, **settings: str) -> Iterator[Stack]:
     """Migrated, collected, one tenant, two webs, a worker, a beat, and both doubles."""
     redis_url = own_redis(os.environ["REDIS_URL"])
-    with own_database(os.environ["DATABASE_URL"]) as database, PacedDouble() as openai:
-        environ = service_environment(folder, database, redis_url, openai.port)
+    with (
+        own_database(os.environ["DATABASE_URL"]) as database,
+        PacedDouble() as openai,
+        switchboard() as open_wire,
+    ):
+        wires = open_wire(*address(database, 5432)), open_wire(*address(redis_url, 6379))
+        behind = [moved(url, wire) for url, wire in zip((database, redis_url), wires, strict=True)]
+        environ = service_environment(folder, behind[0], behind[1], openai.port)
         environ |= {"QDRANT_URL": f"http://127.0.0.1:{(qdrant := free_port())}", **settings}
         ports = (free_port(), free_port())
         environ["MINIRAG_PUBLIC_URL"] = f"http://127.0.0.1:{ports[0]}"
         with processes(folder, environ) as children:
-            stack = Stack(folder, children, openai, redis_url, qdrant, ports)
+            stack = Stack(
+                folder, children, openai, redis_url, qdrant, ports, *wires, database_url=database
+            )
             stack.flush_redis()
             _start(stack)
             yield stack

@@ -6,7 +6,9 @@ import os
 import sys
 from pathlib import Path
 
-from tests.faults.house import make_template, open_house
+import pytest
+
+from tests.faults.house import open_house, shared_template
 from tests.processes import free_port, processes, wait_until_up
 from tests.services.compose import command_of
 from tests.services.stack import QDRANT_KEY, own_database, own_redis, service_environment
@@ -15,8 +17,10 @@ TEXT = "# Kettle\n\n## Warranty\n\nThe Aurora kettle has a warranty of three yea
 QUERY = "How long is the warranty?"
 
 
-def test_from_one_process_to_several(tmp_path: Path) -> None:
-    template = make_template(tmp_path / "template")
+def test_from_one_process_to_several(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    template = shared_template(tmp_path_factory)
     file = tmp_path / "saved.tgz"
     with open_house(template, tmp_path / "house") as house:
         house.serve()

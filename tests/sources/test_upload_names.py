@@ -10,8 +10,9 @@ from django.core.files.base import ContentFile
 from django.test import Client
 
 from minirag.errors import Invalid
+from minirag.formats import mime_type_of
 from sources.services import add_upload
-from sources.uploads import MAX_KEY, clean_key, mime_type_of
+from sources.uploads import MAX_KEY, clean_key
 from tenants.models import Tenant
 from tenants.scope import tenant_scope
 from tests.sources.rows import acting, make_source

@@ -42,8 +42,12 @@ _FAILED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What one event said; None where it said nothing about it."""
+    """What one event said; None where it said nothing about it.
 
+    ``text`` is read for the ``openai`` dialect only, where it stands in the event as it is.
+    """
+
+    text: str = ""
     finish: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -60,7 +64,9 @@ def finish_reason(word: str) -> FinishReason | None:
 
 
 def hear(dialect: Dialect, event: object) -> Heard:
-    """Read one event; odd shapes say nothing. Raises ``ValueError`` for counts that are none."""
+    """Read one event; odd shapes say nothing. Raises ``ValueError`` for counts and texts that are
+    none.
+    """
     if not isinstance(event, dict):
         return Heard()
     if event.get("error"):
@@ -72,8 +78,10 @@ def hear(dialect: Dialect, event: object) -> Heard:
 
 def _openai(event: Mapping[str, Any]) -> Heard:
     usage = _mapping(event.get("usage"))
+    choice = _first(event.get("choices"))
     return Heard(
-        finish=_word(_first(event.get("choices")).get("finish_reason")),
+        text=_content(_mapping(choice.get("delta")).get("content")),
+        finish=_word(choice.get("finish_reason")),
         input_tokens=_count(usage.get("prompt_tokens")),
         output_tokens=_count(usage.get("completion_tokens")),
     )
@@ -111,6 +119,18 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 def _first(value: object) -> Mapping[str, Any]:
     return _mapping(value[0]) if isinstance(value, list) and value else {}
+
+
+def _content(value: object) -> str:
+    """The text of a delta. Some reasoning models send a list of typed parts instead."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        parts = [_mapping(part) for part in value]
+        return "".join(_content(part.get("text")) for part in parts if part.get("type") == "text")
+    raise ValueError("not a text")
 
 
 def _word(value: object) -> str | None:

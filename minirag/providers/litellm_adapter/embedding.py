@@ -11,7 +11,7 @@ import numpy as np
 from django.conf import settings
 
 from minirag import egress
-from minirag.errors import ProviderUnavailable
+from minirag.errors import AnswerLost
 from minirag.providers.litellm_adapter import failures, vendor
 from minirag.providers.litellm_adapter.chat import judge, new_wire, report
 from minirag.providers.litellm_adapter.target import Target, resolve
@@ -57,7 +57,7 @@ class LiteLLMEmbedder:
             problem = error
         vectors = _vectors(reply, len(texts)) if problem is None else None
         if vectors is None:
-            unreadable = ProviderUnavailable(failures.UNREADABLE)
+            unreadable = AnswerLost(failures.UNREADABLE)
             failure = judge(target, wire, problem) if problem is not None else unreadable
             report(target, failure, problem)
             raise failure

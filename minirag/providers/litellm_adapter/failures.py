@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 import httpx
 
 from minirag.errors import (
+    AnswerLost,
     MiniRAGError,
     ProviderMisconfigured,
     ProviderRejected,
@@ -18,6 +19,13 @@ from minirag.errors import (
 # A provider may ask for any wait; nobody waits longer than this (seconds).
 LONGEST_RETRY_AFTER = 3600.0
 
+# Failures before a request was on its way.
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+)
 CUT = "The model provider's answer broke off."
 UNREADABLE = "The model provider's answer could not be read."
 TIMED_OUT = "The model provider did not answer in time."
@@ -50,13 +58,14 @@ def of_transport(error: Exception) -> MiniRAGError:
     """The failure behind an exception of our HTTP client."""
     if isinstance(error, MiniRAGError):
         return error
+    if isinstance(error, _NEVER_SENT):
+        late = isinstance(error, httpx.TimeoutException)
+        return ProviderUnavailable(TIMED_OUT if late else UNREACHABLE)
     if isinstance(error, (httpx.TimeoutException, TimeoutError)):
-        return ProviderUnavailable(TIMED_OUT)
-    if isinstance(error, (httpx.ConnectError, httpx.UnsupportedProtocol)):
-        return ProviderUnavailable(UNREACHABLE)
+        return AnswerLost(TIMED_OUT)
     if isinstance(error, httpx.DecodingError):
-        return ProviderUnavailable(UNREADABLE)
-    return ProviderUnavailable(CUT)
+        return AnswerLost(UNREADABLE)
+    return AnswerLost(CUT)
 
 
 def of_vendor(error: Exception) -> MiniRAGError:

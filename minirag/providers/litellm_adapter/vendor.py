@@ -64,6 +64,11 @@ def litellm() -> Any:
         return _load()
 
 
+def is_loaded() -> bool:
+    """Whether ``litellm`` returns at once."""
+    return _load.cache_info().currsize > 0
+
+
 def async_client(via: Via, base: str, key: str, version: str, http: httpx.AsyncClient) -> Any:
     """The object litellm accepts as ``client=``, sending through ``http`` alone."""
     if via == "handler":

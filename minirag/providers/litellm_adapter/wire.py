@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
 import httpx
 
-from minirag.errors import MiniRAGError, ProviderUnavailable
+from minirag.errors import AnswerLost, MiniRAGError, ProviderUnavailable
 from minirag.providers.catalog import Dialect
 from minirag.providers.litellm_adapter import failures
 from minirag.providers.litellm_adapter.dialects import Heard, hear
@@ -40,6 +40,9 @@ class Wire:
     input_tokens: int | None = None
     output_tokens: int | None = None
     failure: MiniRAGError | None = None
+    # The answer's body, for a reader that needs no translation of its events.
+    body: AsyncGenerator[bytes, None] | None = None
+    _texts: list[str] = field(default_factory=list)
     _bytes: int = 0
     _line: bytearray = field(default_factory=bytearray)
     _data: list[bytes] = field(default_factory=list)
@@ -75,9 +78,9 @@ class Wire:
             raise WireFailure(self.failure.message)
         self._bytes += len(chunk)
         if self._bytes > self.max_bytes:
-            raise self.stop(ProviderUnavailable(failures.TOO_LONG))
+            raise self.stop(AnswerLost(failures.TOO_LONG))
         if time.monotonic() > self.deadline:
-            raise self.stop(ProviderUnavailable(failures.TIMED_OUT))
+            raise self.stop(AnswerLost(failures.TIMED_OUT))
         if self.streaming:
             self._read_lines(chunk)
 
@@ -110,13 +113,21 @@ class Wire:
         try:
             heard = hear(self.dialect, json.loads(data)) if data else Heard()
         except (ValueError, RecursionError):
-            self.failure = self.failure or ProviderUnavailable(failures.UNREADABLE)
+            self.failure = self.failure or AnswerLost(failures.UNREADABLE)
             return
         self._remember(heard)
 
+    def take_text(self) -> str:
+        """What was said since the last look, as far as it stands in the events as it is."""
+        text = "".join(self._texts)
+        self._texts.clear()
+        return text
+
     def _remember(self, heard: Heard) -> None:
+        if heard.text and self.failure is None:
+            self._texts.append(heard.text)
         if heard.error:
-            self.failure = self.failure or ProviderUnavailable(failures.CUT)
+            self.failure = self.failure or AnswerLost(failures.CUT)
         self.finish = self.finish or heard.finish
         if heard.input_tokens is not None:
             self.input_tokens = heard.input_tokens
@@ -129,12 +140,19 @@ class Wire:
         request.extensions["timeout"] = self.timeout.as_dict()
 
 
-@dataclass(slots=True)
 class _AsyncBody(httpx.AsyncByteStream):
-    response: httpx.Response
-    wire: Wire
+    """Read once, by the vendor's code or by ours: both go on where the other left off."""
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    def __init__(self, response: httpx.Response, wire: Wire) -> None:
+        self.response = response
+        self.wire = wire
+        wire.body = self._chunks()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        assert self.wire.body is not None
+        return self.wire.body
+
+    async def _chunks(self) -> AsyncGenerator[bytes, None]:
         try:
             async for chunk in self.response.aiter_raw():
                 self.wire.feed(chunk)

@@ -1,0 +1,67 @@
+"""CSV and TSV: the delimiter is found out, the header stays with its rows."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from io import StringIO
+from itertools import islice
+
+from ingestion.parsing.document import Built, ContentLimits, DocumentBuilder
+from ingestion.parsing.tables import add_table
+from minirag.errors import UnreadableSource
+
+_DELIMITERS = ",;\t|"
+_SAMPLE_ROWS = 50
+_SAMPLE = 64 * 1024
+
+
+def parse_delimited(text: str, limits: ContentLimits, expected: str = ",") -> Built:
+    """One table. Raises ``UnreadableSource`` past the limits of rows and columns."""
+    first, _, rest = text.partition("\n")
+    if first.strip().lower().startswith("sep=") and len(first.strip()) == 5:
+        delimiter, text = first.strip()[-1], rest  # Excel's own way of telling
+    else:
+        delimiter = find_delimiter(text, expected)
+    builder = DocumentBuilder()
+    add_table(builder, bounded(_rows(text, delimiter), limits))
+    return builder.build()
+
+
+def bounded(rows: Iterable[Sequence[str]], limits: ContentLimits) -> Iterator[Sequence[str]]:
+    """``rows`` as long as they keep the limits. Raises ``UnreadableSource``."""
+    for number, row in enumerate(rows):
+        if number >= limits.rows:
+            raise UnreadableSource(f"The table has more than {limits.rows:,} rows.")
+        if len(row) > limits.columns:
+            raise UnreadableSource(f"The table has more than {limits.columns:,} columns.")
+        yield row
+
+
+def find_delimiter(text: str, expected: str) -> str:
+    """The sign that cuts most of the first rows into the same number of cells, more than one."""
+    sample = text[:_SAMPLE]
+    if len(text) > _SAMPLE:
+        sample = sample.rpartition("\n")[0] or sample
+    scores = {sign: _score(sample, sign) for sign in _DELIMITERS}
+    best = max(scores, key=lambda sign: (scores[sign], sign == expected))
+    return best if scores[best] > 0 else expected
+
+
+def _score(sample: str, delimiter: str) -> float:
+    widths = [len(row) for row in islice(_rows(sample, delimiter), _SAMPLE_ROWS) if row]
+    if not widths:
+        return 0.0
+    width, times = Counter(widths).most_common(1)[0]
+    return times / len(widths) if width > 1 else 0.0
+
+
+def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
+    """Rows with quotes obeyed; where one is never closed, they are signs like any other."""
+    try:
+        for _ in csv.reader(StringIO(text, newline=""), delimiter=delimiter):
+            pass  # only whether it can be read to its end
+    except csv.Error:
+        return (line.split(delimiter) for line in text.splitlines())
+    return csv.reader(StringIO(text, newline=""), delimiter=delimiter)

@@ -1,0 +1,155 @@
+"""E-mail: subject, people and date, the text, and what is attached."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from email import message_from_bytes
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+from email.message import Message
+
+from ingestion.parsing.decode import decode
+from ingestion.parsing.document import Built, ContentLimits, DocumentBuilder, Hints, clean_title
+from ingestion.parsing.html import whole_page
+from minirag.errors import UnreadableSource
+from minirag.formats import OCTETS, mime_type_of
+
+_SHOWN = ("From", "To", "Cc", "Date")
+# Decoding a header of 100,000 encoded words takes 4 GB.
+_MOST_HEADER = 2_000
+_MOST_HEADERS = 256 * 1024
+_MOST_PARTS = 1_000
+_WORD = re.compile(r"\w+")
+
+Parse = Callable[[bytes, Hints, ContentLimits], Built]
+
+
+def parse_eml(data: bytes, hints: Hints, limits: ContentLimits, parse: Parse) -> Built:
+    """The mail as sections. ``parse`` reads the attachments. Raises ``UnreadableSource``."""
+    end = re.search(rb"\r?\n\r?\n", data)
+    if (end.start() if end else len(data)) > _MOST_HEADERS:
+        raise UnreadableSource("The mail has more headers than may be read.")
+    reader = _Reader(hints, limits, parse)
+    reader.mail(message_from_bytes(data), 1, 1)
+    return reader.builder.build(reader.title)
+
+
+class _Reader:
+    def __init__(self, hints: Hints, limits: ContentLimits, parse: Parse) -> None:
+        self.builder = DocumentBuilder()
+        self.title = ""
+        self._hints = hints
+        self._limits = limits
+        self._parse = parse
+        self._parts = 0
+
+    def mail(self, message: Message, depth: int, level: int) -> None:
+        subject = header(message, "Subject") or "(no subject)"
+        self.title = self.title or clean_title(subject)
+        self.builder.blank()
+        self.builder.heading(f"Subject: {subject}", min(9, level), subject)
+        for name in _SHOWN:
+            if words := header(message, name):
+                self.builder.line(f"{name}: {words}")
+        self.builder.blank()
+        self._part(message, depth, level)
+
+    def _part(self, part: Message, depth: int, level: int) -> None:
+        self._parts += 1
+        if depth > self._limits.depth or self._parts > _MOST_PARTS:
+            raise UnreadableSource("The mail has too many parts, or they are nested too deeply.")
+        kind = part.get_content_type()
+        payload = part.get_payload()
+        inner = [one for one in payload if isinstance(one, Message)] if part.is_multipart() else []
+        if kind == "multipart/alternative" and inner:
+            self._alternative(inner, depth, level)
+        elif kind == "message/rfc822" and inner:
+            for message in inner:
+                self.mail(message, depth + 1, level + 1)
+        elif inner:
+            for one in inner:
+                self._part(one, depth + 1, level)
+        elif part.get_content_disposition() == "attachment" or part.get_filename():
+            self._attachment(part, depth, level)
+        elif kind in ("text/plain", "text/html"):
+            self.builder.include(_text(part), level)
+        elif kind.startswith("text/"):
+            self._attachment(part, depth, level)
+
+    def _alternative(self, parts: list[Message], depth: int, level: int) -> None:
+        """The same text in several forms: the plain one, unless it says much less."""
+        plain = next((_text(one) for one in parts if one.get_content_type() == "text/plain"), None)
+        rich = [one for one in parts if one.get_content_type() != "text/plain"]
+        if plain is None or not rich:
+            for one in rich[-1:] or parts[:1]:
+                self._part(one, depth + 1, level)
+            return
+        page = _text(rich[-1]) if rich[-1].get_content_type() == "text/html" else None
+        if page is not None and 2 * _length(plain) < _length(page):
+            plain = page
+        self.builder.include(plain, level)
+        if page is None:  # related parts: pictures and the like around the page
+            self._part_attachments(rich[-1], depth, level)
+
+    def _part_attachments(self, part: Message, depth: int, level: int) -> None:
+        for one in part.walk():
+            if one.get_content_disposition() == "attachment":
+                self._attachment(one, depth, level)
+
+    def _attachment(self, part: Message, depth: int, level: int) -> None:
+        name = clean_title(_decoded(part.get_filename() or "")) or "attachment"
+        kind = part.get_content_type()
+        self.builder.blank()
+        try:
+            data = _payload(part)
+            known = mime_type_of(name)
+            hints = Hints(name, kind if known == OCTETS else known, None, self._hints.password)
+            built = self._parse(
+                data, hints, replace(self._limits, depth=self._limits.depth - depth)
+            )
+        except UnreadableSource as error:
+            self.builder.line(f"Attachment: {name} ({kind}). {error.message}")
+            return
+        self.builder.heading(f"Attachment: {name}", min(9, level + 1), name)
+        self.builder.include(built, level + 1)
+
+
+def header(message: Message, name: str) -> str:
+    """A header's words, capped before anything in it is decoded."""
+    return " ".join(_decoded(str(message.get(name) or "")).split())
+
+
+def _decoded(raw: str) -> str:
+    raw = raw[:_MOST_HEADER]
+    try:
+        return str(make_header(decode_header(raw)))
+    except (HeaderParseError, LookupError, UnicodeError, ValueError):
+        return raw
+
+
+def _payload(part: Message) -> bytes:
+    found = part.get_payload(decode=True)
+    return found if isinstance(found, bytes) else b""
+
+
+def _text(part: Message) -> Built:
+    data = _payload(part)
+    charset = part.get_content_charset()
+    try:
+        text = data.decode(charset) if charset else decode(data)
+    except (LookupError, UnicodeError):
+        text = decode(data)
+    if part.get_content_type() == "text/html":
+        try:
+            return whole_page(text)
+        except UnreadableSource:
+            return Built("")
+    builder = DocumentBuilder()
+    builder.block(text)
+    return builder.build()
+
+
+def _length(built: Built) -> int:
+    return len(_WORD.findall(built.text))

@@ -1,0 +1,101 @@
+"""JSON and JSON lines as lines of ``path.to.key: value``, one paragraph for each record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from ingestion.parsing.document import Built, ContentLimits, DocumentBuilder
+from minirag.errors import UnreadableSource
+
+_NESTED = "The data is nested too deeply."
+
+
+def parse_json(text: str, limits: ContentLimits) -> Built:
+    """One value. Containers at the top become headings. Raises ``UnreadableSource``."""
+    try:
+        value = _loads(text)
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data" and "\n" in text.strip():
+            return parse_jsonl(text, limits)
+        raise UnreadableSource(f"This is not valid JSON: line {error.lineno}.") from error
+    builder = DocumentBuilder()
+    if isinstance(value, dict):
+        for key, one in value.items():
+            if isinstance(one, dict | list) and one:
+                builder.blank()
+                builder.heading(str(key), 1, str(key))
+            _add(builder, one, str(key), limits)
+    elif isinstance(value, list):
+        _records(builder, value, "", limits)
+    else:
+        builder.line(_scalar(value))
+    return builder.build()
+
+
+def parse_jsonl(text: str, limits: ContentLimits) -> Built:
+    """A record a line. Raises ``UnreadableSource`` with the number of the line that is none."""
+    builder = DocumentBuilder()
+    number = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if number > limits.rows:
+            raise UnreadableSource(f"There are more than {limits.rows:,} records.")
+        if not line.strip():
+            continue
+        try:
+            value = _loads(line)
+        except json.JSONDecodeError as error:
+            raise UnreadableSource(f"This is not valid JSON: line {number}.") from error
+        builder.blank()
+        _add(builder, value, "", limits)
+    return builder.build()
+
+
+def _loads(text: str) -> Any:
+    # Numbers stay as written: 1.10 is a version to some.
+    return json.loads(text.lstrip("\ufeff"), parse_int=str, parse_float=str)
+
+
+def _add(builder: DocumentBuilder, value: Any, path: str, limits: ContentLimits) -> None:
+    if isinstance(value, list) and any(isinstance(one, dict | list) for one in value):
+        _records(builder, value, path, limits)
+        return
+    for line in _lines(value, path, limits.depth):
+        builder.line(line)
+
+
+def _records(builder: DocumentBuilder, values: list[Any], path: str, limits: ContentLimits) -> None:
+    for number, value in enumerate(values):
+        if isinstance(value, dict | list):
+            builder.blank()
+        place = f"{path}[{number}]" if path else ""
+        for line in _lines(value, place, limits.depth):
+            builder.line(line)
+
+
+def _lines(value: Any, path: str, depth: int) -> Iterator[str]:
+    if depth <= 0:
+        raise UnreadableSource(_NESTED)
+    if isinstance(value, dict):
+        for key, one in value.items():
+            yield from _lines(one, f"{path}.{key}" if path else str(key), depth - 1)
+    elif isinstance(value, list) and any(isinstance(one, dict | list) for one in value):
+        for number, one in enumerate(value):
+            yield from _lines(one, f"{path}[{number}]", depth - 1)
+    elif isinstance(value, list):
+        yield _labelled(path, ", ".join(_scalar(one) for one in value))
+    else:
+        yield _labelled(path, _scalar(value))
+
+
+def _labelled(path: str, words: str) -> str:
+    return f"{path}: {words}" if path else words
+
+
+def _scalar(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

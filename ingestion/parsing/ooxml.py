@@ -1,0 +1,93 @@
+"""What the Office formats share: relations between parts, local names, the core title, charts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from posixpath import dirname, join, normpath
+
+from lxml import etree
+
+from ingestion.parsing.document import clean_title
+from ingestion.parsing.safe_zip import SafeArchive
+
+# Points of one chart that are told in full.
+_MOST_POINTS = 1_000
+
+
+def local_name(element: etree._Element) -> str:
+    """A tag without its namespace: strict and transitional files differ in those."""
+    tag = element.tag
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+
+
+def value_of(element: etree._Element, name: str = "val") -> str:
+    """An attribute by its local name."""
+    for key, value in element.attrib.items():
+        if str(key).rpartition("}")[2] == name:
+            return str(value)
+    return ""
+
+
+def below(element: etree._Element, *names: str) -> Iterator[etree._Element]:
+    """Elements of these local names below ``element``, in their order."""
+    return (one for one in element.iter(etree.Element) if local_name(one) in names)
+
+
+def relations(archive: SafeArchive, part: str) -> dict[str, tuple[str, str]]:
+    """Relation id to (last word of its type, part) of ``part``; those to the outside are left."""
+    rels = join(dirname(part), "_rels", part.rpartition("/")[2] + ".rels")
+    if rels not in archive:
+        return {}
+    found = {}
+    for event, element in archive.elements(rels):
+        if event == "end" and value_of(element, "TargetMode") != "External":
+            target = value_of(element, "Target")
+            path = target if target.startswith("/") else join(dirname(part), target)
+            kind = value_of(element, "Type").rpartition("/")[2]
+            found[value_of(element, "Id")] = (kind, normpath(path).lstrip("/"))
+    return found
+
+
+def main_part(archive: SafeArchive, otherwise: str) -> str:
+    """The part that holds the document itself."""
+    known = relations(archive, "")
+    return next((part for kind, part in known.values() if kind == "officeDocument"), otherwise)
+
+
+def core_title(archive: SafeArchive) -> str:
+    """The title that the file's properties name."""
+    if "docProps/core.xml" not in archive:
+        return ""
+    for event, element in archive.elements("docProps/core.xml"):
+        if event == "end" and local_name(element) == "title":
+            return clean_title(element.text or "")
+    return ""
+
+
+def chart_rows(archive: SafeArchive, part: str) -> tuple[str, list[list[str]]]:
+    """(title, rows) of a chart: its series as columns beside their categories."""
+    root = archive.tree(part)
+    title = next((_words(one) for one in below(root, "title")), "")
+    columns: list[list[str]] = []
+    for series in below(root, "ser"):
+        parts = {local_name(child): child for child in series.iterchildren(etree.Element)}
+        labels = parts.get("cat", parts.get("xVal"))
+        values = parts.get("val", parts.get("yVal"))
+        if not columns:
+            columns.append(["", *_points(labels)])
+        columns.append([_words(parts.get("tx")), *_points(values)])
+    height = max((len(column) for column in columns), default=0)
+    filled = [column + [""] * (height - len(column)) for column in columns]
+    return title, [list(row) for row in zip(*filled, strict=True)]
+
+
+def _points(element: etree._Element | None) -> list[str]:
+    if element is None:
+        return []
+    return [one.text or "" for one in below(element, "v")][:_MOST_POINTS]
+
+
+def _words(element: etree._Element | None) -> str:
+    if element is None:
+        return ""
+    return " ".join("".join(one.text or "" for one in below(element, "t", "v")).split())

@@ -1,0 +1,207 @@
+"""Uploaded files as items, and the files inside uploaded archives.
+
+A stored file is never changed under its name, so what is ready and has no newer upload is as it was
+and is not read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from django.db.models import Q
+
+from ingestion.loaders import FileLoader, Origin
+from ingestion.parsing.archives import ArchiveEntry, extract, is_archive, list_entries
+from ingestion.pipeline.listing import Listing, origin_of
+from ingestion.pipeline.reading import Item
+from minirag.errors import AddressRefused, Conflict, UnreadableSource
+from minirag.formats import kind_of_mime
+from minirag.types import RawDocument
+from sources.models import Document, DocumentStatus, Source
+
+# Rows that are looked at together; items that are read and parsed together, by number and bytes.
+_MOST_ROWS = 500
+_MOST_ITEMS = 32
+_MOST_BYTES = 2 * 1024 * 1024
+_MAX_KEY = 1000
+
+
+def files_of(source: Source, signature: str, listing: Listing) -> Iterator[list[Item]]:
+    """Files by their rows, a few at a time; entries of an archive follow it."""
+    live = Document.objects.filter(source=source, deleted_at__isnull=True).defer("text", "links")
+    own = live.filter(container__isnull=True)
+    base = origin_of(source)
+    # Ids first: a row is read when its turn comes, as it stands by then.
+    ids = list(own.order_by("created_at", "id").values_list("pk", flat=True))
+    for at in range(0, len(ids), _MOST_ROWS):
+        found = own.in_bulk(ids[at : at + _MOST_ROWS])
+        rows = [found[pk] for pk in ids[at : at + _MOST_ROWS] if pk in found]
+        archives = [row for row in rows if kind_of_mime(row.mime_type) == "zip"]
+        plain = [_item(base, row) for row in rows if row not in archives]
+        yield from _unchanged_first(plain, signature)
+        for row in archives:
+            yield from _Archive(source, row, base, listing).items(signature)
+
+
+def _item(base: Origin, row: Document) -> Item:
+    stored = row.pending_upload or row.upload
+    origin = replace(
+        base, key=row.key, storage_name=stored, mime_type=row.mime_type, title="", content=""
+    )
+    return Item(row.key, origin, row)
+
+
+def _unchanged_first(items: Sequence[Item], signature: str) -> Iterator[list[Item]]:
+    settled = [replace(item, unchanged=True) for item in items if _is_settled(item, signature)]
+    if settled:
+        yield settled
+    yield from _groups([item for item in items if not _is_settled(item, signature)])
+
+
+def _is_settled(item: Item, signature: str) -> bool:
+    row = item.document
+    held = row is not None and bool(row.upload and row.text_length)
+    return held and row is not None and _is_ready(row, signature)
+
+
+def _is_ready(row: Document, signature: str) -> bool:
+    ready = row.status == DocumentStatus.READY and row.error is None
+    return ready and not row.pending_upload and row.index_model == signature
+
+
+def _groups(items: Sequence[Item]) -> Iterator[list[Item]]:
+    group: list[Item] = []
+    size = 0
+    for item in items:
+        bytes_held = item.document.size_bytes if item.document is not None else 0
+        if group and (size + bytes_held > _MOST_BYTES or len(group) >= _MOST_ITEMS):
+            yield group
+            group, size = [], 0
+        group.append(item)
+        size += bytes_held
+    if group:
+        yield group
+
+
+class _Archive:
+    """One uploaded archive and the rows of its entries."""
+
+    def __init__(self, source: Source, row: Document, base: Origin, listing: Listing) -> None:
+        self._source = source
+        self._row = row
+        self._own = _item(base, row)
+        self._base = base
+        self._listing = listing
+        self._entries = Document.objects.filter(
+            source=source, deleted_at__isnull=True, container=row
+        ).defer("text", "links")
+
+    def items(self, signature: str) -> Iterator[list[Item]]:
+        if _is_settled(self._own, signature):
+            yield [replace(self._own, unchanged=True)]  # a document of another kind
+            return
+        if self._is_settled(signature):
+            self._listing.present.add(self._row.key)
+            yield [self._item(row.key, row, unchanged=True) for row in self._entries]
+            return
+        try:
+            (raw,) = FileLoader(
+                self._row.key,
+                self._own.stored_name,
+                self._row.mime_type,
+                password=self._base.password,
+            ).load()
+            if not is_archive(raw):
+                yield [replace(self._own, raw=raw)]  # a document of another kind under this name
+                return
+            entries = list_entries(raw)
+        except (UnreadableSource, AddressRefused) as error:
+            # What stood in it goes on answering.
+            self._listing.present.update(self._entries.values_list("key", flat=True))
+            yield [replace(self._own, error=error)]
+            return
+        yield from self._read(raw, entries)
+        self._listing.present.add(self._row.key)
+        self._listing.archives.append((self._row, self._own.stored_name))
+
+    def _is_settled(self, signature: str) -> bool:
+        if not self._row.upload or not _is_ready(self._row, signature):
+            return False
+        open_ones = ~Q(status=DocumentStatus.READY) | ~Q(index_model=signature)
+        return not self._entries.filter(open_ones).exists()
+
+    def _read(self, raw: RawDocument, entries: Sequence[ArchiveEntry]) -> Iterator[list[Item]]:
+        held = {row.key: row for row in self._entries}
+        taken = self._names_of_others([entry.name for entry in entries])
+        wanted = [entry for entry in entries if entry.name not in taken]
+        names = {entry.name for entry in wanted}
+        for key, row in held.items():
+            if key not in names:
+                self._listing.left_by(row)
+        if taken:
+            yield [self._doubled(entry.name) for entry in entries if entry.name in taken]
+        for group in _by_size(wanted):
+            found = extract(raw, [entry.index for entry in group])
+            yield [
+                self._item(entry.name, held.get(entry.name), error=document)
+                if isinstance(document, UnreadableSource)
+                else self._item(entry.name, held.get(entry.name), raw=document)
+                for entry, document in zip(group, found, strict=True)
+            ]
+
+    def _names_of_others(self, names: Sequence[str]) -> set[str]:
+        """Names that are taken by another upload, or by another archive's entry."""
+        others = Document.objects.filter(
+            Q(container__isnull=True) | ~Q(container=self._row),
+            source=self._source,
+            deleted_at__isnull=True,
+        )
+        found: set[str] = set()
+        for at in range(0, len(names), _MOST_ROWS):
+            some = others.filter(key__in=names[at : at + _MOST_ROWS])
+            found.update(some.values_list("key", flat=True))
+        return found
+
+    def _doubled(self, name: str) -> Item:
+        """Fails alone, under a key of its own."""
+        key = f"{self._row.key}/{name}"[:_MAX_KEY]
+        row = self._entries.filter(key=key).first()
+        words = f"Another upload of this source holds {name} already: rename one of the two."
+        return self._item(key, row, error=Conflict(words))
+
+    def _item(
+        self,
+        key: str,
+        row: Document | None,
+        *,
+        raw: RawDocument | None = None,
+        error: UnreadableSource | Conflict | None = None,
+        unchanged: bool = False,
+    ) -> Item:
+        if raw is not None:
+            raw = replace(raw, key=key)
+        origin = replace(self._base, key=key, title="", content="")
+        return Item(
+            key,
+            origin,
+            row,
+            raw=raw,
+            error=error,
+            unchanged=unchanged,
+            container_id=self._row.pk,
+            shown=True,
+        )
+
+
+def _by_size(entries: Sequence[ArchiveEntry]) -> Iterator[list[ArchiveEntry]]:
+    group: list[ArchiveEntry] = []
+    size = 0
+    for entry in entries:
+        if group and (size + entry.size > _MOST_BYTES or len(group) >= _MOST_ITEMS):
+            yield group
+            group, size = [], 0
+        group.append(entry)
+        size += entry.size
+    if group:
+        yield group

@@ -1,0 +1,7 @@
+"""Reads of jobs. The tenant's scope must be open."""
+
+from ingestion.selectors.jobs import access_job, list_jobs
+from ingestion.selectors.pace import embedding_rate
+from ingestion.selectors.queue import QueueView
+
+__all__ = ["QueueView", "access_job", "embedding_rate", "list_jobs"]

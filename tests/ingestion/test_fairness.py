@@ -1,0 +1,127 @@
+"""LOD-FAIR: a large tenant delays a small one by seconds, not by its queue.
+
+Scaled down, and counted in the large tenant's documents rather than in seconds: how many of them
+went through while the small tenant's one document waited. ``benchmarks/fairness.py`` has the
+seconds, at full size.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from ingestion.models import ACTIVE_STATES, IngestJob, JobState
+from ingestion.services import cancel_job, schedule_ingest
+from ingestion.worker import drain_in_process
+from sources.models import Document, Source, SourceType
+from tenants.context import system_context
+from tenants.models import Tenant
+from tenants.scope import platform_scope, tenant_scope
+from tests.ingestion.conftest import Embedder, Plant
+
+LARGE = 160
+
+
+class Unhurried(Embedder):
+    """A document a call, and some time for each, as a provider takes it."""
+
+    batch_limit = 1
+
+    def embed(self, texts: Any, *, purpose: Any) -> Any:
+        time.sleep(0.01)
+        return super().embed(texts, purpose=purpose)
+
+
+@pytest.fixture
+def crowded(plant: Plant, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plant]:
+    """Two workers, two jobs of a tenant at a time: the large tenant can take them all."""
+    settings.MINIRAG_JOB_SLICE_SECONDS = 0.2
+    settings.MINIRAG_JOBS_PER_TENANT = 2
+    settings.MINIRAG_EMBED_PARALLEL = 1
+    embedder = Unhurried()
+    monkeypatch.setattr("minirag.wiring.embedder", lambda model, credentials: embedder)
+    yield plant
+    with tenant_scope(plant.tenant.pk):
+        assert not IngestJob.objects.filter(state__in=ACTIVE_STATES).exists()
+
+
+def done(plant: Plant) -> int:
+    with tenant_scope(plant.tenant.pk):
+        return Document.objects.filter(generation__gt=0).count()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < ends, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def passed_meanwhile(plant: Plant, other: Tenant) -> int:
+    """Documents of the large tenant that went through while the small one's waited."""
+    until(lambda: done(plant) > 2)
+    with tenant_scope(other.pk):
+        source = Source.objects.create(
+            tenant=other, name="S", type=SourceType.TEXT, content="One document."
+        )
+        before = done(plant)
+        job = schedule_ingest(system_context(other.pk, "tests"), source)
+        until(lambda: IngestJob.objects.filter(pk=job.pk, state=JobState.SUCCEEDED).exists())
+    return done(plant) - before
+
+
+def stop(plant: Plant) -> None:
+    """What is left of the large tenant's queue is not worth the time."""
+    with tenant_scope(plant.tenant.pk):
+        for job in IngestJob.objects.filter(state__in=ACTIVE_STATES):
+            cancel_job(plant.auth, job)
+
+
+def test_behind_one_tenant_with_large_sources(crowded: Plant, other_tenant: Tenant) -> None:
+    """Each of two workers has a long job in hand."""
+    for _ in range(2):
+        words = {f"d{n}_md": f"# Part {n}\n\nWord {n}." for n in range(LARGE // 2)}
+        crowded.schedule(crowded.files(**words))
+    with drain_in_process(2):
+        passed = passed_meanwhile(crowded, other_tenant)
+        left = LARGE - done(crowded)
+        stop(crowded)
+    assert left > 0 and passed < LARGE / 4, f"{passed} of {LARGE} went first"
+
+
+def test_behind_one_tenant_with_many_sources(crowded: Plant, other_tenant: Tenant) -> None:
+    with tenant_scope(crowded.tenant.pk):
+        made = Source.objects.bulk_create(
+            Source(tenant=crowded.tenant, name=f"S{n}", type=SourceType.TEXT, content=f"Word {n}.")
+            for n in range(LARGE)
+        )
+    for source in made:
+        crowded.schedule(source)
+    with platform_scope("tests"):
+        assert IngestJob.objects.filter(state=JobState.QUEUED).count() == LARGE
+    with drain_in_process(2):
+        passed = passed_meanwhile(crowded, other_tenant)
+        left = LARGE - done(crowded)
+        stop(crowded)
+    assert left > 0 and passed <= 8, f"{passed} of {LARGE} went first"
+
+
+def test_a_job_that_makes_room_comes_on(crowded: Plant, other_tenant: Tenant) -> None:
+    """However often others go first, each turn brings it further, and nothing is paid twice."""
+    words = {f"d{n}_md": f"# Part {n}\n\nWord {n}." for n in range(12)}
+    large = crowded.schedule(crowded.files(**words))
+    with tenant_scope(other_tenant.pk):
+        auth = system_context(other_tenant.pk, "tests")
+        for n in range(6):
+            source = Source.objects.create(
+                tenant=other_tenant, name="S", type=SourceType.TEXT, content=f"Small {n}."
+            )
+            schedule_ingest(auth, source)
+    with drain_in_process(1):
+        until(lambda: crowded.job(large).state == JobState.SUCCEEDED)
+        with tenant_scope(other_tenant.pk):
+            until(lambda: not IngestJob.objects.filter(state__in=ACTIVE_STATES).exists())
+    assert crowded.job(large).attempts == 1
