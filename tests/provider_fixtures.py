@@ -9,6 +9,7 @@ import pytest
 from pytest_django import Settings
 
 from minirag.errors import (
+    AnswerLost,
     MiniRAGError,
     ProviderMisconfigured,
     ProviderRejected,
@@ -35,10 +36,11 @@ REFUSALS: dict[str, type[MiniRAGError]] = {
     "529": ProviderUnavailable,
     "redirect": ProviderMisconfigured,
     "html": ProviderUnavailable,
-    "hang-headers": ProviderUnavailable,
-    "reset-headers": ProviderUnavailable,
-    "nothing": ProviderUnavailable,
-    "garbage": ProviderUnavailable,
+    # Whether these answers were charged cannot be known.
+    "hang-headers": AnswerLost,
+    "reset-headers": AnswerLost,
+    "nothing": AnswerLost,
+    "garbage": AnswerLost,
 }
 LEAVES = "The Aurora kettle has a warranty of three years. It boils a litre in two minutes."
 

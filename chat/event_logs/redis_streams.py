@@ -87,12 +87,12 @@ class RedisEventLog:
 
     async def close(self) -> None:
         self._closing = True
-        if self._listening is not None:
-            self._listening.cancel()
-        if self._sending is not None:
+        own = [task for task in (self._listening, self._sending) if task is not None]
+        for task in own:
+            task.cancel()
+        if own:
             # The client may turn a cancellation into an error of its own: hence flag and limit.
-            self._sending.cancel()
-            await asyncio.wait([self._sending], timeout=_CLOSE_SECONDS)
+            await asyncio.wait(own, timeout=_CLOSE_SECONDS)
         try:
             while self._outgoing:
                 await self._send_batch()

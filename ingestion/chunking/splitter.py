@@ -29,6 +29,9 @@ from minirag.types import PageSpan, ParsedDocument, TextChunk
 _LEAST = 4
 # So great a part of a chunk's size is compared before and behind a cut.
 _WINDOW = 3
+# A block's end is looked for this many chunks ahead: further off it would not move the cut, and
+# looking through all the rest at every chunk takes time by the square of the length.
+_FAR = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +114,9 @@ class _Splitter:
 
     def _within(self, start: int, least: int, reach: int, end: int) -> int:
         """A cut in running text, such that what is left of it is no crumb."""
-        block = line_end(self.text, reach, end)
-        rest = self.tokens.count(start, block if block >= 0 else end)
+        far = min(end, self.tokens.reach(reach, _FAR * self.limits.size))
+        block = line_end(self.text, reach, far)
+        rest = self.tokens.count(start, block if block >= 0 else far)
         parts = max(2, -(-rest // self.limits.size))
         target = self.tokens.reach(start, -(-rest // parts))
         return near_cut(self.text, least, min(max(target, least), reach), reach)

@@ -11,8 +11,10 @@ from typing import TypeVar
 from uuid import UUID
 
 import numpy as np
+from django.db.models import Q
 
 from ingestion.clock import database_now
+from ingestion.endings import kept_for_retry
 from ingestion.fsck.findings import Beside, Findings
 from ingestion.models import BUILD_STATES, BuildState, IndexBuild, IngestJob, JobKind, JobState
 from ingestion.pipeline.filling import live_chunks
@@ -112,15 +114,18 @@ def _missing(shelf: Shelf, points: set[UUID]) -> dict[UUID, int]:
 
 
 def _unnamed(shelf: Shelf, points: set[UUID]) -> set[UUID]:
-    """Points that no row names and no running job is about to name, still held by the store."""
+    """Points that no row names, still held by the store.
+
+    Without those that a running job is about to name, or a retry of one that broke off lately.
+    """
     named = set(Chunk.objects.order_by().values_list("qdrant_point_id", flat=True).iterator())
     suspects = points - named
     if not suspects:
         return suspects
     running = IngestJob.objects.filter(state=JobState.RUNNING).exclude(kind=JobKind.CHECK)
-    under_way = Document.objects.filter(
-        source_id__in=running.values("source_id"), stale_points=True
-    )
+    busy = Q(source_id__in=running.values("source_id"))
+    kept = Q(source_id__in=kept_for_retry().values("source_id"))
+    under_way = Document.objects.filter(busy | kept, stale_points=True)
     for batch in batches(under_way.values_list("pk", flat=True)):
         selector = PointSelector(document_ids=batch)
         suspects -= set(shelf.store.scroll_ids(shelf.space, shelf.tenant_id, selector))

@@ -36,6 +36,8 @@ if _database["ENGINE"].endswith("sqlite3"):
 else:
     # Connections go back to the pool after each piece of database work, not after each request.
     _database["CONN_MAX_AGE"] = 0
+    # The pool keeps connections that a restarted server has cut: one is tried before it is used.
+    _database["CONN_HEALTH_CHECKS"] = True
     _database["OPTIONS"] = {
         "pool": {
             "min_size": 1,

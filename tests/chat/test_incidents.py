@@ -1,4 +1,4 @@
-"""Failures of other systems in chat (docs/incidents.md) for which no other test stood."""
+"""Failures of other systems in chat (tests/incidents.md) for which no other test stood."""
 
 from __future__ import annotations
 

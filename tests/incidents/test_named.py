@@ -1,4 +1,4 @@
-"""Failures of other systems (docs/incidents.md) for which no other test stood."""
+"""Failures of other systems (tests/incidents.md) for which no other test stood."""
 
 from __future__ import annotations
 

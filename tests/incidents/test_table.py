@@ -1,4 +1,4 @@
-"""docs/incidents.md names a test for every failure, and each of them is there and can run."""
+"""tests/incidents.md names a test for every failure, and each of them is there and can run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
 def table() -> list[tuple[str, str, str, str]]:
     """Number, what happened elsewhere, why it cannot here, and the tests, row by row."""
-    lines = (ROOT / "docs" / "incidents.md").read_text().splitlines()
+    lines = (ROOT / "tests" / "incidents.md").read_text().splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "|" in line]
     return [(one[0], one[1], one[2], one[3]) for one in cells if re.fullmatch(r"\d+|\+", one[0])]
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.chunking import chunk_text, embedding_text
+from ingestion.chunking import chunk_text, embedding_text, splitter
+from ingestion.chunking.boundaries import line_end
 from minirag import tokens
 from minirag.tokens import count_tokens
 from minirag.types import Heading, PageSpan, ParsedDocument, TextChunk
@@ -248,6 +249,23 @@ def test_work_grows_with_the_text_and_not_with_its_square(
         work[times] = counted.characters
     assert work[4] <= 4.5 * work[1]
     assert work[1] <= 16 * len(line)
+
+
+def test_a_block_without_an_end_is_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wrapped lower-case lines end no block: looking for one must not read all the rest again."""
+    line = "and so the wheel goes on without a stop\n"
+    work = Counter[int]()
+    for times in (500, 2_000):
+        looked: list[int] = []
+
+        def counted(text: str, start: int, end: int, looked: list[int] = looked) -> int:
+            looked.append(end - start)
+            return line_end(text, start, end)
+
+        monkeypatch.setattr(splitter, "line_end", counted)
+        chunk_text(line * times, size=128, overlap=16)
+        work[times] = sum(looked)
+    assert work[2_000] <= 4.5 * work[500]
 
 
 @pytest.mark.long

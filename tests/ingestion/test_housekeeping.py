@@ -28,11 +28,11 @@ def marked(source: Source) -> int:
         return Document.objects.filter(source_id=source.pk, stale_points=True).count()
 
 
-def half_done(plant: Plant, settings: Any) -> Source:
+def half_done(plant: Plant, settings: Any, word: str = "Word") -> Source:
     """A source whose job fails for good after some of its points are stored."""
     plant.embedder.batch_limit = 1
     settings.MINIRAG_EMBED_PARALLEL = 1
-    source = plant.files(same_md="\n\n".join(f"# {n}\n\n" + f"Word {n}. " * 40 for n in range(8)))
+    source = plant.files(same_md="\n\n".join(f"# {n}\n\n" + f"{word} {n}. " * 40 for n in range(8)))
     upsert = plant.store.upsert
     calls: list[int] = []
 
@@ -69,7 +69,7 @@ def test_what_a_job_had_stored_is_kept_for_a_retry_and_no_longer(
     assert plant.job(job).state == JobState.SUCCEEDED
     assert len(plant.embedder.texts) - asked == len(plant.chunks(source)) - 3
     plant.check(source)
-    again = half_done(plant, settings)
+    again = half_done(plant, settings, "Other")  # the same words would not be embedded again
     plant.ingest(again)
     settings.MINIRAG_JOB_KEEP_SECONDS = 0.0
     housekeeping.keep_house()

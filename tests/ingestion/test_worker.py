@@ -104,6 +104,7 @@ def test_a_lost_wake_up_loses_no_job(
 ) -> None:
     """RED: accepted is done, whatever the broker forgets (INCIDENTS 82, 95)."""
     settings.MINIRAG_SWEEP_SECONDS = 0.05
+    app.control.purge()  # what earlier tests published
     wake = tasks.work.apply_async
     forgotten: list[int] = []
 

@@ -82,6 +82,7 @@ def furnish(tenant: Tenant) -> Side:
         )  # fmt: skip
         IndexCheck.objects.create(
             kind=JobKind.CHECK, state=JobState.SUCCEEDED, finished_at=timezone.now(),
+            waiting_for=side.canary,
             result={"clean": True, "rows": 2, "collection": canary, "other_indexes": []},
         )  # fmt: skip
         MonthlySpend.objects.create(month=timezone.now().date().replace(day=1), spent_nano=5)

@@ -30,7 +30,7 @@ SIGN_UP = {"tenants_create"}
 # Repeating them changes nothing and costs nothing.
 NO_EFFECT = {
     "auth_accept_invitation", "auth_login", "auth_logout", "auth_password", "auth_refresh",
-    "ingest_jobs_cancel", "messages_feedback", "messages_stop", "widget_session",
+    "ingest_jobs_cancel", "messages_feedback", "messages_stop", "sources_preview", "widget_session",
 }  # fmt: skip
 SECRETS = {"token", "invitation_link"}
 WITH_BODY = [call for call in operations() if call.id in OTHER]

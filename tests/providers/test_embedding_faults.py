@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from minirag.errors import MiniRAGError, ProviderUnavailable
+from minirag.errors import AnswerLost, MiniRAGError
 from minirag.providers.litellm_adapter import LiteLLMEmbedder
 from tests.doubles.openai_server import OpenAIDouble
 from tests.provider_fixtures import REFUSALS, assert_clean, credentials
@@ -26,7 +26,7 @@ def test_a_failed_embedding(
     embedder = LiteLLMEmbedder(name, credentials(openai_double))
     with pytest.raises(MiniRAGError) as caught:
         embedder.embed(["one", "two"], purpose="document")
-    assert type(caught.value) is REFUSALS.get(fault, ProviderUnavailable)
+    assert type(caught.value) is REFUSALS.get(fault, AnswerLost)
     assert len(openai_double.history) - before == 1
     assert_clean(openai_double, caught.value, caplog)
 

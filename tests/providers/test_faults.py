@@ -11,6 +11,7 @@ from pytest_django import Settings
 
 from minirag.errors import (
     AddressRefused,
+    AnswerLost,
     MiniRAGError,
     ProviderMisconfigured,
     ProviderRejected,
@@ -237,9 +238,9 @@ async def test_nobody_listens() -> None:
         ("404", ProviderRejected),
         ("429", ProviderUnavailable),
         ("500", ProviderUnavailable),
-        ("eof-3", ProviderUnavailable),
-        ("no-finish", ProviderUnavailable),
-        ("hang-mid", ProviderUnavailable),
+        ("eof-3", AnswerLost),
+        ("no-finish", AnswerLost),
+        ("hang-mid", AnswerLost),
     ],
 )
 async def test_a_provider_that_the_operator_opened(

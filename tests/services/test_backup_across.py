@@ -44,7 +44,7 @@ def test_from_one_process_to_several(
             children.start("worker", command_of("worker", {}))
             children.start("beat", command_of("beat", {"--schedule": str(folder / "beat")}))
             printed = children.manage("restore", str(file))
-            assert "sources have new vectors" in printed
+            assert "1 tenants answer from a new index" in printed
             serving = children.start("web", command_of("web", {"--port": str(web)}))
             wait_until_up(serving, web)
             house.port = web

@@ -18,6 +18,7 @@ import pytest
 
 from tests.processes import ROOT
 from tests.services.kill_points.cases import (
+    DEEDS,
     OPERATIONS,
     Clean,
     Point,
@@ -106,12 +107,21 @@ def commit_number() -> int:
     return int(found.stdout.strip()[:8] or "0", 16)
 
 
+def share_of(points: Sequence[Point], number: int) -> list[Point]:
+    """As many of each operation and deed, others for each ``number``."""
+    kinds = [(operation, deed) for operation in OPERATIONS for deed in DEEDS]
+    each = _GATE // len(kinds)
+    chosen = []
+    for kind in kinds:
+        own = [point for point in points if (point.operation, point.deed) == kind]
+        step = len(own) // each
+        chosen += own[number % step :: step][:each]
+    return chosen
+
+
 def test_a_share_of_the_kill_points(rig: Rig, cleans: dict[str, Clean]) -> None:
-    points = points_of(cleans)
-    step = len(points) // _GATE
-    chosen = points[commit_number() % step :: step]
-    assert len(chosen) >= _GATE
-    assert len({(point.operation, point.deed) for point in chosen}) == 2 * len(OPERATIONS)
+    chosen = share_of(points_of(cleans), commit_number())
+    assert len(set(chosen)) == _GATE
     try_all(rig, cleans, chosen)
 
 
