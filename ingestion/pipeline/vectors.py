@@ -58,11 +58,18 @@ class _Call:
     future: Future[Embeddings]
 
     def abandon(self) -> None:
-        """Given up while under way: it may well be paid, so its estimate counts."""
-        failed = self.future.exception() if self.future.done() else None
-        refused = failed is not None and not isinstance(failed, AnswerLost)
-        if self.meter.usage is None and not refused:
+        """Given up beside another's failure. Its own answer counts as told where it is in.
+
+        One under way may well be paid, so its estimate counts.
+        """
+        if self.meter.usage is not None:
+            return
+        under_way = not self.future.done()
+        failed = None if under_way else self.future.exception()
+        if under_way or isinstance(failed, AnswerLost):
             self.meter.report(replace(self.estimate, estimated=True))
+        elif failed is None:
+            self.meter.report(self.future.result().usage)
 
 
 def embed_and_store(run: JobRun, index: Index, todo: Sequence[Todo], progress: Progress) -> None:
