@@ -19,7 +19,8 @@ from ingestion.pipeline.outcomes import Outcome
 from ingestion.pipeline.reindex import reindex
 from ingestion.pipeline.removal import delete_source, tidy
 from ingestion.pipeline.tenant_removal import delete_tenant
-from minirag.errors import ErrorCode, MiniRAGError
+from minirag.disk import keeps_nothing
+from minirag.errors import ErrorCode, MiniRAGError, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ RUNNERS: Mapping[str, Callable[[JobRun], Outcome]] = {
 }
 # A deletion was promised for shortly after the store is back.
 _DELETE_BACKOFF = 20.0
+_NO_ROOM = "There is no room on the disk at the moment."
 # A job that ends early may take so long to tidy up.
 _TIDY_SECONDS = 1.5
 
@@ -65,10 +67,13 @@ def execute(job: IngestJob) -> None:
             log.exception("job %s broke off: the database", job.pk)
             connections.close_all()
             run.requeue(_backoff(job), "The database did not answer.")
-        except Exception:  # the task's outermost edge: every job ends
+        except Exception as error:  # the task's outermost edge: every job ends
             log.exception("job %s failed", job.pk)
-            _tidy(run)
-            run.end(JobState.FAILED, MiniRAGError().as_field())
+            if keeps_nothing(error):
+                _give_back_or_fail(run, Unavailable(_NO_ROOM))
+            else:
+                _tidy(run)
+                run.end(JobState.FAILED, MiniRAGError().as_field())
         else:
             run.end(outcome.state, outcome.error)
 

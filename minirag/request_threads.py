@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from io import RawIOBase
 from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
+
+from minirag.disk import keeps_nothing
 
 
 class RequestThreads:
@@ -46,6 +49,20 @@ class RequestThreads:
             thread.shutdown(wait=False)
 
 
+class UnkeptBody(RawIOBase):
+    """A request body for which there was no room: who reads it learns why, and nobody else."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self._error = error
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        raise OSError(self._error.errno, "no room for the request body")
+
+
 class PooledASGIHandler(ASGIHandler):
     """Django's handler, with threads that are used again."""
 
@@ -57,3 +74,22 @@ class PooledASGIHandler(ASGIHandler):
         async with self._threads.one():
             # Django's own context inside finds ours and leaves it in place.
             await super().__call__(scope, receive, send)
+
+    async def read_body(self, receive: Any) -> Any:
+        """As Django's; one that cannot be kept is refused by the view, as any other failure."""
+        more = True
+
+        async def noted() -> Any:
+            nonlocal more
+            message = await receive()
+            more = bool(message.get("more_body", False))
+            return message
+
+        try:
+            return await super().read_body(noted)
+        except OSError as error:
+            if not keeps_nothing(error):
+                raise
+            while more:  # Django takes what comes after the body for the client's leaving
+                await noted()
+            return UnkeptBody(error)

@@ -7,6 +7,8 @@ import json
 import logging
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from io import BytesIO
 from typing import Any
 from uuid import uuid4
 
@@ -23,11 +25,15 @@ logger = logging.getLogger(__name__)
 _MULTIPART_ROOM = 1024 * 1024  # boundaries and part headers around a file of the largest size
 _BACKLOG = 1024
 _REFUSAL_SECONDS = 5.0
+_RETRY_AFTER = 5  # seconds
+_REASONS = {413: "Payload Too Large", 503: "Service Unavailable"}
+_TOO_LARGE = "The request body is too large."
+_NO_ROOM = "The request body cannot be kept at the moment."
 _EDGE_CODES = {400: "bad_request", 413: "too_large", 500: "internal", 503: "unavailable"}
 
 
 class BoundedRequest(WebRequest):  # type: ignore[misc]
-    """Refuses a body larger than any route takes while it still comes in.
+    """Refuses a body larger than any route takes, or than the disk has room for, as it comes in.
 
     Daphne gathers the whole body before the application sees a byte, so the application's own
     limits come too late to protect the disk.
@@ -41,35 +47,57 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]
         super().__init__(*args, parsePOSTFormSubmission=False, **kwargs)
 
     def gotLength(self, length: int | None) -> None:  # Twisted's name
-        super().gotLength(length)
+        try:
+            super().gotLength(length)
+        except OSError:
+            self._forget()
         if length is not None and length > self._most():
-            self._refuse()
+            self._refuse(413, _TOO_LARGE)
 
     def handleContentChunk(self, data: bytes) -> None:  # Twisted's name
         if self._refused:
             return
-        super().handleContentChunk(data)
+        try:
+            super().handleContentChunk(data)
+        except OSError:
+            self._forget()
+            return
         if self.content is not None and self.content.tell() > self._most():
-            self._refuse()
+            self._refuse(413, _TOO_LARGE)
 
     def requestReceived(self, *args: Any) -> None:  # Twisted's name
+        if not self._refused and self.content is not None:
+            try:
+                self.content.flush()
+            except OSError:
+                self._forget()
         if self._refused:
             self.transport.loseConnection()
         else:
             super().requestReceived(*args)
 
+    def _forget(self) -> None:
+        """There is no room for the body. Its file would fail once more when it is closed."""
+        logger.exception("a request body could not be kept")
+        if self.content is not None:
+            with suppress(OSError):
+                self.content.close()
+        self.content = BytesIO()
+        self._refuse(503, _NO_ROOM)
+
     @staticmethod
     def _most() -> int:
         return int(settings.MINIRAG_MAX_UPLOAD_BYTES) + _MULTIPART_ROOM
 
-    def _refuse(self) -> None:
+    def _refuse(self, status: int, message: str) -> None:
         self._refused = True
         request_id = uuid4().hex
-        body = _edge_body(413, "The request body is too large.", request_id)
+        body = _edge_body(status, message, request_id)
+        later = f"Retry-After: {_RETRY_AFTER}\r\n" if status == 503 else ""
         head = (
-            "HTTP/1.1 413 Payload Too Large\r\nContent-Type: application/json\r\n"
+            f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: application/json\r\n"
             f"X-Request-ID: {request_id}\r\nContent-Length: {len(body)}\r\n"
-            "Connection: close\r\n\r\n"
+            f"{later}Connection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
         # Closed at once, the client's unread bytes would make its system drop our answer.
@@ -81,7 +109,7 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]
         headers = [
             (b"Content-Type", b"application/json"),
             (b"X-Request-ID", request_id.encode()),
-            *([(b"Retry-After", b"5")] if status == 503 else []),
+            *([(b"Retry-After", str(_RETRY_AFTER).encode())] if status == 503 else []),
         ]
         self.handle_reply({"type": "http.response.start", "status": status, "headers": headers})
         self.handle_reply(

@@ -21,6 +21,7 @@ from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
 from minirag.api.context import info_of
+from minirag.disk import keeps_nothing
 from minirag.errors import (
     BadRequest,
     ErrorCode,
@@ -101,6 +102,8 @@ def as_error(exc: Exception) -> MiniRAGError | None:
     if isinstance(exc, drf.ValidationError):
         return Invalid(fields=flatten(exc.detail))
     if isinstance(exc, InternalError) and getattr(exc.__cause__, "sqlstate", "") == _READ_ONLY:
+        return Unavailable()
+    if keeps_nothing(exc):
         return Unavailable()
     for kind, (code, message) in _FROM_DRF.items():
         if isinstance(exc, kind):

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -30,9 +31,14 @@ class Holder:
         except BlockingIOError as exc:
             with file:
                 raise Unavailable(_refusal(file)) from exc
-        file.truncate(0)
-        json.dump({"pid": os.getpid(), "command": _own_command()}, file)
-        file.flush()
+        try:
+            file.truncate(0)
+            json.dump({"pid": os.getpid(), "command": _own_command()}, file)
+            file.flush()
+        except OSError:  # no room: who tries next must not find it held
+            with suppress(OSError):
+                file.close()
+            raise
         self._file = file
 
     def release(self) -> None:
