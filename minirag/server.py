@@ -39,6 +39,7 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]
     limits come too late to protect the disk.
     """
 
+    content: Any
     _refused = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
