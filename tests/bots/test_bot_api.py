@@ -186,6 +186,15 @@ def test_source_ids_are_replaced_whole(client_a: Client, tenant: Tenant) -> None
         assert not BotSource.objects.exists()
 
 
+def test_a_deleted_source_is_in_no_bot(client_a: Client, tenant: Tenant) -> None:
+    gone, stays = make_sources(tenant, 2)
+    bot = created(client_a, source_ids=[gone, stays])
+    assert client_a.delete(f"/v1/sources/{gone}").status_code == 202
+    assert client_a.get(f"/v1/bot-profiles/{bot['id']}").json()["source_ids"] == [stays]
+    (listed,) = client_a.get("/v1/bot-profiles").json()["results"]
+    assert listed["source_ids"] == [stays]
+
+
 def test_a_deleted_bot_is_gone_with_its_chats_and_its_usage_stays(
     client_a: Client, tenant: Tenant
 ) -> None:
