@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ROTATE ?= 0/1
 
-.PHONY: demo test test-long check lock clean
+.PHONY: demo test test-long check rivals lock clean
 
 $(BIN)/uv: requirements-bootstrap.txt
 	$(PYTHON) -m venv $(VENV)
@@ -36,10 +36,16 @@ test-long: $(VENV)/.dev
 check: $(VENV)/.dev
 	@$(BIN)/python -m tests.checks
 
+# Two other chunkers, in an environment of their own: benchmarks only.
+rivals: $(BIN)/uv
+	$(BIN)/uv venv --quiet --clear .venv-rivals
+	VIRTUAL_ENV=.venv-rivals $(BIN)/uv pip install --quiet --require-hashes -r benchmarks/requirements.txt
+
 lock: $(BIN)/uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements-bootstrap.in -o requirements-bootstrap.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements.in -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header benchmarks/requirements.in -o benchmarks/requirements.txt
 
 clean:
-	rm -rf $(VENV) var staticfiles
+	rm -rf $(VENV) .venv-rivals var staticfiles

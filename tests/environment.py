@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 
 _folder = tempfile.mkdtemp(prefix="minirag-tests-")
@@ -20,6 +21,10 @@ def _remove(owner: int = os.getpid()) -> None:
 
 
 atexit.register(_remove)
+
+# What a shell starts in the background ignores SIGINT, and so would the servers that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ.update(
     MINIRAG_ENV="development",

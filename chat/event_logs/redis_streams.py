@@ -12,7 +12,7 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any, cast
 from uuid import UUID
@@ -31,7 +31,8 @@ _BATCH = 200
 # Events that wait for a slow Redis; beyond it the oldest are not mirrored.
 _WAITING = 20_000
 _BACK_OFF = 1.0
-_CLOSE_SECONDS = 2.0
+_CLOSE_TRIES = 20
+_CLOSE_SECONDS = 0.1
 _LISTEN_MS = 5_000
 # A stop that was asked while nobody listened yet is heard this long after (seconds).
 _STOPS_BACK = 60
@@ -87,12 +88,7 @@ class RedisEventLog:
 
     async def close(self) -> None:
         self._closing = True
-        own = [task for task in (self._listening, self._sending) if task is not None]
-        for task in own:
-            task.cancel()
-        if own:
-            # The client may turn a cancellation into an error of its own: hence flag and limit.
-            await asyncio.wait(own, timeout=_CLOSE_SECONDS)
+        await _end([task for task in (self._listening, self._sending) if task is not None])
         try:
             while self._outgoing:
                 await self._send_batch()
@@ -110,8 +106,9 @@ class RedisEventLog:
             try:
                 await self._send_batch()
             except RedisError:
-                log.warning("events wait for Redis", exc_info=True)
-                await asyncio.sleep(_BACK_OFF)
+                if not self._closing:
+                    log.warning("events wait for Redis", exc_info=True)
+                    await asyncio.sleep(_BACK_OFF)
             if not self._outgoing:
                 self._more.clear()
 
@@ -184,9 +181,21 @@ class RedisEventLog:
                     {_STOPS: place}, count=_BATCH, block=_LISTEN_MS
                 )
             except RedisError:
-                log.warning("stops cannot be heard through Redis", exc_info=True)
-                await asyncio.sleep(_BACK_OFF)
+                if not self._closing:
+                    log.warning("stops cannot be heard through Redis", exc_info=True)
+                    await asyncio.sleep(_BACK_OFF)
                 continue
             for entry_id, fields in found[0][1] if found else []:
                 place = entry_id
                 await self._here.ask_stop(UUID(fields["stream"]))
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel until they end: the client takes a cancellation for a broken link and tries again."""
+    for _ in range(_CLOSE_TRIES):
+        running = [task for task in tasks if not task.done()]
+        if not running:
+            return
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=_CLOSE_SECONDS)

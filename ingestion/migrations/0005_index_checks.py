@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ingestion', '0003_index_builds'),
+        ('ingestion', '0004_index_builds'),
     ]
 
     operations = [

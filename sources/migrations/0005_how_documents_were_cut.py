@@ -12,7 +12,7 @@ def without_collection(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sources", "0003_chunk_embedded_hash")]
+    dependencies = [("sources", "0004_chunk_embedded_hash")]
 
     operations = [
         # The way back needs nothing: an unknown signature is cut anew at the next ingest.
