@@ -16,6 +16,7 @@ from ingestion.models import BuildState
 from ingestion.pipeline.filling import Filling, live_chunks
 from ingestion.pipeline.index import Shelf, known_shelf, open_index
 from ingestion.pipeline.progress import Progress
+from ingestion.pipeline.turns import Turn
 from minirag.types import Point, PointSelector, StoredVectors
 from sources.models import Chunk
 
@@ -38,9 +39,14 @@ def repair(run: JobRun, found: Findings) -> bool:
 
 def _fill(run: JobRun) -> None:
     """Points for the rows that have none."""
-    index, progress = open_index(run), Progress(run)
+    index, progress, turn = open_index(run), Progress(run), Turn(run)
     progress.found(live_chunks().count())
-    Filling(run, index, progress, None, lambda worked: run.confirm()).fill()
+
+    def after(worked: bool) -> None:
+        run.confirm()
+        turn.make_room()
+
+    Filling(run, index, progress, None, after).fill()
 
 
 def _delete_unnamed(run: JobRun, shelf: Shelf, doomed: Collection[UUID]) -> bool:

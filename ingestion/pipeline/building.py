@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 
 from ingestion import pauses
-from ingestion.claims import others_wait, siblings_wait
+from ingestion.claims import siblings_wait
 from ingestion.leases import Cancelled, JobRun, Postponed, TurnOver
 from ingestion.models import BUILD_STATES, BuildState, IndexBuild, IngestJob, JobKind, JobState
 from ingestion.pipeline.filling import Filling, live_chunks
@@ -23,9 +23,9 @@ from ingestion.pipeline.index import Index, Shelf, ask_dimensions, known_shelf, 
 from ingestion.pipeline.outcomes import Outcome
 from ingestion.pipeline.progress import Progress
 from ingestion.pipeline.switching import check_new_index, switch
+from ingestion.pipeline.turns import Turn
 from minirag import wiring
 from minirag.types import Stage, VectorSpace
-from tenants.scope import platform_scope
 
 # A look over all chunks that found no more than this missing is followed by the switch.
 _FEW = 256
@@ -42,13 +42,17 @@ class _Build:
     # Where vectors are copied from; None where they are made anew.
     origin: Shelf | None
     progress: Progress
-    begun: float
+    turn: Turn
+    looked: bool = False
 
     def filling(self) -> Filling:
-        """A fresh count of what is to be done."""
-        self.progress = Progress(self.run)
-        self.progress.found(live_chunks().count())
-        return Filling(self.run, self.index, self.progress, self.origin, self._after)
+        """A look over all chunks. From the second on only what it finds missing is counted."""
+        counts, self.looked = not self.looked, True
+        if counts:
+            self.progress.found(live_chunks().count())
+        return Filling(
+            self.run, self.index, self.progress, self.origin, self._after, counts_present=counts
+        )
 
     def _after(self, worked: bool) -> None:
         self.still()
@@ -96,7 +100,7 @@ def _open(run: JobRun, row: IndexBuild) -> _Build:
         space.dimensions,
     ):
         origin = None  # the model was changed meanwhile: its vectors are no use here
-    return _Build(run, row, index, origin, Progress(run), time.monotonic())
+    return _Build(run, row, index, origin, Progress(run, row.done), Turn(run))
 
 
 def _rest(build: _Build, worked: bool) -> None:
@@ -105,16 +109,14 @@ def _rest(build: _Build, worked: bool) -> None:
         build.run.call(partial(time.sleep, settings.MINIRAG_REINDEX_PAUSE_SECONDS))
     if build.row.state == BuildState.SWITCHING:
         return  # all others wait for this: be quick
-    if time.monotonic() - build.begun < settings.MINIRAG_JOB_SLICE_SECONDS:
+    if not build.turn.is_over():
         return
-    with platform_scope("does another tenant wait for a worker"):
-        waiting = others_wait(build.run.job.tenant_id)
-    if waiting:
+    if build.turn.is_wanted():
         raise TurnOver
     if siblings_wait(build.run.job):
         # Due a little later: else it would be the first in the queue again.
         raise Postponed(2, "Other jobs of this tenant go first for a moment.")
-    build.begun = time.monotonic()
+    build.turn.again()
 
 
 def _hold(build: _Build) -> None:

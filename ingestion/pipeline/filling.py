@@ -33,7 +33,8 @@ def live_chunks() -> QuerySet[Chunk]:
 class Filling:
     """One run that fills one index. ``after`` is called with each batch: True, if calls were made.
 
-    Vectors are copied from ``origin`` where one is given.
+    Vectors are copied from ``origin`` where one is given. Chunks that have a point already are
+    progress too, unless an earlier look has counted them.
     """
 
     run: JobRun
@@ -41,6 +42,7 @@ class Filling:
     progress: Progress
     origin: Shelf | None
     after: Callable[[bool], None]
+    counts_present: bool = True
 
     def fill(self) -> int:
         """One look over all live chunks. Returns how many had no point: they have one now."""
@@ -48,7 +50,10 @@ class Filling:
         for rows in _batches():
             todo = self._missing(rows)
             missing += len(todo)
-            self.progress.advance(len(rows) - len(todo))
+            if self.counts_present:
+                self.progress.advance(len(rows) - len(todo))
+            else:
+                self.progress.found(len(todo))
             rest = self._copied(todo)
             if rest:
                 embed_and_store(self.run, self.index, rest, self.progress)

@@ -7,7 +7,6 @@ bounded by the groups under way and one window, not by the source.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,10 +14,9 @@ from uuid import UUID
 
 from django.conf import settings
 
-from ingestion.claims import others_wait
-from ingestion.leases import Cancelled, JobRun, Postponed, TurnOver
+from ingestion.leases import Cancelled, JobRun, TurnOver
 from ingestion.pipeline import rows as documents
-from ingestion.pipeline.index import Index, is_switching, open_index
+from ingestion.pipeline.index import Index, open_index
 from ingestion.pipeline.listing import Listing
 from ingestion.pipeline.listings import list_items
 from ingestion.pipeline.outcomes import Outcome, Tally
@@ -27,13 +25,13 @@ from ingestion.pipeline.progress import Progress
 from ingestion.pipeline.reading import Item, Reading, cut, load, weight
 from ingestion.pipeline.removal import remove_leftovers
 from ingestion.pipeline.sync import finish
+from ingestion.pipeline.turns import Turn
 from ingestion.pipeline.unchanged import is_unchanged, stale_labels
 from ingestion.pipeline.versions import publish, touch_documents
 from ingestion.suspects import least_suspect_first, verdict, without_suspects
 from minirag.errors import MiniRAGError, ProviderRejected
 from minirag.types import Stage
 from sources.models import Chunk, Source, SourceType
-from tenants.scope import platform_scope
 
 # A window is closed at so many documents, or code points of text.
 _MOST_DOCUMENTS = 64
@@ -52,6 +50,7 @@ class _Work:
     source: Source
     index: Index
     progress: Progress
+    turn: Turn
     listing: Listing = field(default_factory=Listing)
     tally: Tally = field(default_factory=Tally)
     window: list[DocumentPlan] = field(default_factory=list)
@@ -59,7 +58,6 @@ class _Work:
     keys: dict[UUID, str] = field(default_factory=dict)
     # Texts that a crawl has met: by hash, the key and whether its row stood before.
     texts: dict[str, tuple[str, bool]] = field(default_factory=dict)
-    begun: float = field(default_factory=time.monotonic)
     turn_over: bool = False
 
     @property
@@ -81,7 +79,7 @@ def ingest_source(run: JobRun) -> Outcome:
     source = Source.objects.filter(pk=run.job.source_id, deleted_at__isnull=True).first()
     if source is None:
         raise Cancelled
-    work = _Work(run, source, open_index(run), Progress(run))
+    work = _Work(run, source, open_index(run), Progress(run), Turn(run))
     listed = list_items(source, work.index.signature, work.listing, run.job.started_at)
     apart: list[Item] = []
     _read(work, without_suspects(run.job, listed, apart))
@@ -136,7 +134,7 @@ def _begun(work: _Work, groups: Iterator[list[Item]]) -> Iterator[list[Reading]]
         if waited_for:
             work.turn_over = True
             return
-        waited_for = _waited_for(work)
+        waited_for = work.turn.waited_for()
 
 
 def _take(work: _Work, reading: Reading, rows: Mapping[UUID, Rows]) -> None:
@@ -151,7 +149,7 @@ def _take(work: _Work, reading: Reading, rows: Mapping[UUID, Rows]) -> None:
         return
     if work.full:
         _close_window(work)
-        if _waited_for(work):
+        if work.turn.waited_for():
             raise TurnOver
     title = reading.raw.title or parsed.title or reading.item.key
     metadata = {**parsed.metadata, **reading.facts.metadata}
@@ -243,15 +241,3 @@ def _rejected(work: _Work, plan: DocumentPlan, error: MiniRAGError) -> None:
     work.run.finished([work.keys.pop(plan.document_id)])
     if not work.tally.good and work.tally.bad >= _MOST_REJECTED:
         raise error
-
-
-def _waited_for(work: _Work) -> bool:
-    """Whether, after a while, other tenants wait: they go first, and what is done is done."""
-    if time.monotonic() - work.begun < settings.MINIRAG_JOB_SLICE_SECONDS:
-        return False
-    with platform_scope("does another tenant wait for a worker"):
-        waiting = others_wait(work.run.job.tenant_id)
-    if is_switching(work.run.job.tenant_id):
-        raise Postponed(0, "The tenant's index is just being exchanged.")
-    work.begun = time.monotonic()
-    return waiting

@@ -7,10 +7,15 @@ from minirag.types import Stage
 
 
 class Progress:
-    """Counts for one job. Each call may raise what ``JobRun.check`` raises."""
+    """Counts for one job. Each call may raise what ``JobRun.check`` raises.
 
-    def __init__(self, run: JobRun) -> None:
+    Not less than ``reached`` is told: an attempt that goes on where the last one broke off first
+    passes by what that one did.
+    """
+
+    def __init__(self, run: JobRun, reached: int = 0) -> None:
         self._run = run
+        self._reached = reached
         self._stage = Stage.LOAD
         self.done = 0
         self.total = 0
@@ -30,4 +35,5 @@ class Progress:
         self._tell()
 
     def _tell(self) -> None:
-        self._run.progress(self._stage, self.done, self.total)
+        done = min(max(self.done, self._reached), self.total)
+        self._run.progress(self._stage, done, self.total)

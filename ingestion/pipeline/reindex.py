@@ -12,6 +12,7 @@ from ingestion.pipeline.outcomes import Outcome
 from ingestion.pipeline.plans import DocumentPlan, Target, make_plan, standing_rows
 from ingestion.pipeline.progress import Progress
 from ingestion.pipeline.removal import remove_leftovers
+from ingestion.pipeline.turns import Turn
 from ingestion.pipeline.versions import publish
 from minirag.types import TextChunk
 from sources.models import Chunk, Document, Source
@@ -36,17 +37,19 @@ def reindex_source(run: JobRun) -> Outcome:
     progress = Progress(run)
     live = Chunk.objects.filter(source_id=run.job.source_id, document__deleted_at__isnull=True)
     progress.found(live.count())
-    for plans in _windows(run):
+    turn = Turn(run)
+    for plans in _windows(run, progress):
         publish(run, index, plans, progress)
+        turn.make_room()
     progress.advance(progress.total)
     assert run.job.source_id is not None
     remove_leftovers(run, index, run.job.source_id)
     return Outcome(JobState.SUCCEEDED)
 
 
-def _windows(run: JobRun) -> Iterator[Sequence[DocumentPlan]]:
+def _windows(run: JobRun, progress: Progress) -> Iterator[Sequence[DocumentPlan]]:
     window: list[DocumentPlan] = []
-    for plan in _plans(run):
+    for plan in _plans(run, progress):
         window.append(plan)
         if sum(len(plan.chunks) for plan in window) >= _WINDOW:
             yield window
@@ -55,16 +58,17 @@ def _windows(run: JobRun) -> Iterator[Sequence[DocumentPlan]]:
         yield window
 
 
-def _plans(run: JobRun) -> Iterator[DocumentPlan]:
+def _plans(run: JobRun, progress: Progress) -> Iterator[DocumentPlan]:
+    """Plans for what no earlier attempt of this job has flipped: the rest."""
     live = Document.objects.filter(
         source_id=run.job.source_id, deleted_at__isnull=True, generation__gt=0
     )
-    started = run.job.started_at
-    for pk in list(live.order_by("created_at", "id").values_list("pk", flat=True)):
+    done = live.filter(flipped_by=run.job.pk)
+    progress.advance(Chunk.objects.filter(document__in=done).count())
+    rest = live.exclude(flipped_by=run.job.pk)
+    for pk in list(rest.order_by("created_at", "id").values_list("pk", flat=True)):
         document = live.filter(pk=pk).first()
-        # An earlier attempt of this job may have come as far as here.
-        done = run.job.attempts > 1 and started and document and document.updated_at > started
-        if document is not None and not done:
+        if document is not None:
             target = Target(document.pk, document.source_id, document.generation, reuse=False)
             rows = standing_rows([document.pk])[document.pk]
             yield make_plan(target, document.text, _chunks(document), None, rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
@@ -13,7 +13,7 @@ from ingestion import pauses
 from ingestion.leases import JobRun
 from ingestion.pipeline.index import Index, check_dimensions
 from ingestion.pipeline.progress import Progress
-from minirag.errors import AnswerLost, ProviderUnavailable
+from minirag.errors import AnswerLost, MiniRAGError, ProviderUnavailable
 from minirag.sparse import encode_documents
 from minirag.types import Embeddings, Point, SparseVector, Stage, TokenUsage, Vector
 from usage import ledger
@@ -50,15 +50,16 @@ class Todo:
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """One call under way."""
+    """One call under way. Its reservation is closed with its outcome."""
 
     batch: Sequence[Todo]
     estimate: TokenUsage
     meter: ledger.Meter
+    reservation: ExitStack
     future: Future[Embeddings]
 
     def abandon(self) -> None:
-        """Given up beside another's failure. Its own answer counts as told where it is in.
+        """Given up before its answer was looked at; that counts as told where it is in.
 
         One under way may well be paid, so its estimate counts.
         """
@@ -75,20 +76,30 @@ class _Call:
 def embed_and_store(run: JobRun, index: Index, todo: Sequence[Todo], progress: Progress) -> None:
     """Embed and upsert ``todo``, a text that occurs twice once.
 
-    What a round has stored needs no second call after a restart.
+    What a round has stored needs no second call after a restart; so it is with the answers that
+    came beside a call that failed.
     """
     alike: dict[str, list[Todo]] = {}
     for one in todo:
         alike.setdefault(one.digest, []).append(one)
-    for calls in _rounds(index, [group[0] for group in alike.values()]):
+    for batches in _rounds(index, [group[0] for group in alike.values()]):
         progress.at(Stage.EMBED)
         pauses.heed(run)
+        failures: list[MiniRAGError] = []
         points = [
             twin.point(point.dense, point.sparse)
-            for first, point in _embedded(run, index, calls)
+            for first, point in _embedded(run, index, batches, failures)
             for twin in alike[first.digest]
         ]
-        store_points(run, index, points, progress)
+        if points:
+            store_points(run, index, points, progress)
+        if failures:
+            raise max(failures, key=_weight)
+
+
+def _weight(error: MiniRAGError) -> tuple[bool, float]:
+    """What will not pass by itself comes first, then the longest wait."""
+    return not isinstance(error, ProviderUnavailable), error.retry_after or 0.0
 
 
 def store_points(run: JobRun, index: Index, points: Sequence[Point], progress: Progress) -> None:
@@ -113,30 +124,50 @@ def _rounds(index: Index, todo: Sequence[Todo]) -> Iterator[list[Sequence[Todo]]
 
 
 def _embedded(
-    run: JobRun, index: Index, batches: Sequence[Sequence[Todo]]
+    run: JobRun,
+    index: Index,
+    batches: Sequence[Sequence[Todo]],
+    failures: list[MiniRAGError],
 ) -> list[tuple[Todo, Point]]:
-    """The points of all batches; the calls run side by side."""
+    """The points of all batches that were answered; the calls run side by side."""
     with ExitStack() as reservations:
         # All are reserved before one goes out: a used-up limit then stops every one of them.
-        meters = [_reserved(run, index, batch, reservations) for batch in batches]
+        reserved = [_reserved(run, index, batch, reservations) for batch in batches]
         calls = [
-            _Call(batch, estimate, meter, run.start(partial(_embed, index, batch)))
-            for batch, (meter, estimate) in zip(batches, meters, strict=True)
+            _Call(batch, *parts, run.start(partial(_embed, index, batch)))
+            for batch, parts in zip(batches, reserved, strict=True)
         ]
         try:
-            return [pair for call in calls for pair in _points(run, index, call)]
+            return [pair for call in calls for pair in _answer(run, index, call, failures)]
         except BaseException:
             for call in calls:
                 call.abandon()
             raise
 
 
+def _answer(
+    run: JobRun, index: Index, call: _Call, failures: list[MiniRAGError]
+) -> list[tuple[Todo, Point]]:
+    """One call's points; or none, and what failed."""
+    try:
+        points = _points(run, index, call)
+    except MiniRAGError as error:
+        failures.append(error)
+        # It goes up from ``embed_and_store``, once the other answers are stored.
+        with suppress(MiniRAGError), call.reservation:
+            raise
+        return []
+    call.reservation.close()
+    return points
+
+
 def _reserved(
     run: JobRun, index: Index, batch: Sequence[Todo], reservations: ExitStack
-) -> tuple[ledger.Meter, TokenUsage]:
+) -> tuple[TokenUsage, ledger.Meter, ExitStack]:
     counted = sum(todo.token_count for todo in batch)
     estimate = TokenUsage(counted, estimated=True)
-    meter = reservations.enter_context(
+    own = reservations.enter_context(ExitStack())
+    meter = own.enter_context(
         ledger.metered(
             tenant_id=index.tenant_id,
             kind=UsageKind.EMBEDDING,
@@ -145,7 +176,7 @@ def _reserved(
             ingest_job_id=run.job.pk,
         )
     )
-    return meter, estimate
+    return estimate, meter, own
 
 
 def _embed(index: Index, batch: Sequence[Todo]) -> Embeddings:

@@ -26,7 +26,7 @@ _REWRITTEN = (
     "embedded_hash",
 )  # fmt: skip
 # What a flip writes on a document; and where only its points are new.
-_SAME = ("generation", "status", "error", "updated_at")
+_SAME = ("generation", "status", "error", "updated_at", "flipped_by")
 _NEW = (
     *_SAME, "index_model", "text", "text_length", "title", "url", "mime_type", "content_hash",
     "metadata", "upload", "pending_upload", "text_hash", "etag", "last_modified", "links",
@@ -113,6 +113,7 @@ def flip(run: JobRun, index: Index, plans: Sequence[DocumentPlan]) -> None:
         _write_chunks(wanted)
         for document, plan in wanted:
             _change_document(document, index, plan)
+            document.flipped_by = run.job.pk
         _write_documents([document for document, plan in wanted if plan.facts is not None], _NEW)
         _write_documents([document for document, plan in wanted if plan.facts is None], _SAME)
 

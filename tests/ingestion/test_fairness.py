@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 
 from ingestion.models import ACTIVE_STATES, IngestJob, JobState
-from ingestion.services import cancel_job, schedule_ingest
+from ingestion.services import cancel_job, schedule_ingest, schedule_reindex
 from ingestion.worker import drain_in_process
 from minirag.errors import Conflict
 from sources.models import Document, Source, SourceType
 from tenants.context import system_context
 from tenants.models import Tenant
 from tenants.scope import platform_scope, tenant_scope
-from tests.ingestion.conftest import Embedder, Plant
+from tests.ingestion.conftest import Embedder, Plant, run_due
 
 LARGE = 160
 
@@ -128,3 +128,35 @@ def test_a_job_that_makes_room_comes_on(crowded: Plant, other_tenant: Tenant) ->
         with tenant_scope(other_tenant.pk):
             until(lambda: not IngestJob.objects.filter(state__in=ACTIVE_STATES).exists())
     assert crowded.job(large).attempts == 1
+
+
+def test_a_reindex_makes_room_and_comes_on(
+    crowded: Plant, other_tenant: Tenant, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    """What it had made before its turn was over is not made again."""
+    words = {f"d{n}_md": f"# Part {n}\n\nWord {n}." for n in range(8)}
+    source = crowded.files(**words)
+    crowded.ingest(source)
+    monkeypatch.setattr("ingestion.pipeline.reindex._WINDOW", 2)
+    settings.MINIRAG_JOB_SLICE_SECONDS = 0.0
+    embedder = Embedder()
+    monkeypatch.setattr("minirag.wiring.embedder", lambda model, credentials: embedder)
+    with tenant_scope(crowded.tenant.pk):
+        job = schedule_reindex(crowded.auth, source)
+    for n in range(3):
+        with tenant_scope(other_tenant.pk):
+            small = Source.objects.create(
+                tenant=other_tenant, name="S", type=SourceType.TEXT, content=f"Small {n}."
+            )
+            schedule_ingest(system_context(other_tenant.pk, "tests"), small)
+    run_due()
+    ended = crowded.job(job)
+    assert ended.state == JobState.SUCCEEDED and ended.started_at is not None
+    with tenant_scope(other_tenant.pk):
+        between = IngestJob.objects.filter(
+            started_at__gt=ended.started_at, finished_at__lt=ended.finished_at
+        )
+        assert between.count() >= 2
+    own = [text for text in embedder.texts if "Part" in text]
+    assert len(own) == len(set(own)) == len(words)
+    crowded.check(source)

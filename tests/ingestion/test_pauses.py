@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from ingestion.claims import due_jobs
 from ingestion.clock import database_now
 from ingestion.models import CredentialPause, IngestJob, JobState
 from ingestion.selectors import QueueView
-from ingestion.services import cancel_job
+from ingestion.services import cancel_job, schedule_ingest, schedule_reindex
 from minirag.errors import ProviderUnavailable
 from minirag.types import Credentials
 from tenants.models import Tenant
@@ -20,6 +21,7 @@ from tenants.scope import platform_scope, tenant_scope
 from tests.doubles.openai_server import OpenAIDouble
 from tests.ingestion.conftest import Embedder, Plant, beside, run_due
 from tests.provider_fixtures import KEY, credentials
+from usage.models import UsageEvent, UsageStatus
 
 pytest_plugins = ["tests.provider_fixtures"]
 
@@ -95,6 +97,63 @@ def test_it_resumes_by_itself_and_never_gives_up(
         run_due()
     row = plant.job(job)
     assert (row.state, row.attempts, asking.times) == (JobState.SUCCEEDED, 1, 0)
+
+
+class OneAtATime(Embedder):
+    """Answers every second call only, as a provider does that lets one in at a time."""
+
+    batch_limit = 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused = 0
+        self._turn = threading.Lock()
+
+    def embed(self, texts: Any, *, purpose: Any) -> Any:
+        with self._turn:
+            if self.refused < len(self.calls):
+                self.refused += 1
+                raise ProviderUnavailable("429", retry_after=1.0)
+            return super().embed(texts, purpose=purpose)
+
+
+@pytest.mark.parametrize("kind", ["ingest", "reindex"])
+def test_each_answer_is_kept_beside_a_refused_call(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch, settings: Any, kind: str
+) -> None:
+    """No text is paid twice, and each turn gets ahead: it ends (INCIDENTS 92)."""
+    settings.MINIRAG_JOB_BACKOFF_SECONDS = 300.0
+    settings.MINIRAG_EMBED_PARALLEL = 2
+    monkeypatch.setattr("ingestion.pipeline.reindex._WINDOW", 12)
+    source = plant.files(**{f"d{n}_md": f"# {n}\n\n{words_of(n)}" for n in range(6)})
+    if kind == "reindex":
+        plant.ingest(source)
+    embedder = plant.embedder = OneAtATime()
+    monkeypatch.setattr("minirag.wiring.embedder", lambda model, credentials: embedder)
+    schedule = schedule_reindex if kind == "reindex" else schedule_ingest
+    with tenant_scope(plant.tenant.pk):
+        job = schedule(plant.auth, source)
+    for _ in range(40):
+        run_due()
+        if plant.job(job).state == JobState.SUCCEEDED:
+            break
+        assert plant.job(job).state == JobState.QUEUED
+        over()
+    assert plant.job(job).state == JobState.SUCCEEDED
+    plant.check(source)
+    chunks = plant.chunks(source)
+    assert embedder.refused > 3 and len(chunks) >= 24
+    texts = [text for text in embedder.texts if text != "dimensions"]
+    assert len(texts) == len(set(texts)) == len(chunks)
+    with tenant_scope(plant.tenant.pk):
+        events = UsageEvent.objects.filter(ingest_job_id=job.pk)
+        settled = events.filter(status=UsageStatus.SETTLED, estimated=False)
+        assert settled.count() == len(embedder.calls)
+        assert set(events.values_list("status", flat=True)) == {"settled", "released"}
+
+
+def words_of(number: int) -> str:
+    return "\n\n".join(f"Part {part} of {number} says so. " * 6 for part in range(5))
 
 
 def test_an_absurd_wait_is_bounded(plant: Plant, asking: Asking, settings: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
@@ -15,7 +15,9 @@ from django.utils.dateparse import parse_datetime
 
 from ingestion.clock import database_now
 from ingestion.following import follow
+from ingestion.leases import JobRun
 from ingestion.models import IngestJob, JobKind, JobState, TenantTurn
+from ingestion.pipeline.progress import Progress
 from ingestion.selectors import QueueView, embedding_rate
 from tenants.models import Role, Tenant
 from tenants.scope import platform_scope, tenant_scope
@@ -278,3 +280,18 @@ def test_a_command_says_what_is_left(plant: Plant, job: IngestJob) -> None:
         follow([job.pk], tell)
     assert re.search(r"0/1 jobs, 40/100 chunks.*about (29|30) s left", said[0]), said
     assert "left" not in said[-1]
+
+
+def test_an_attempt_that_goes_on_tells_no_less_than_the_last_one() -> None:
+    told: list[tuple[int, int]] = []
+
+    class Run:
+        def progress(self, stage: object, done: int, total: int) -> None:
+            told.append((done, total))
+
+    progress = Progress(cast(JobRun, Run()), reached=300)
+    progress.found(400)
+    progress.advance(256)
+    progress.advance(100)
+    progress.found(2)  # a second look found more
+    assert told == [(300, 400), (300, 400), (356, 400), (356, 402)]
