@@ -14,6 +14,15 @@ class ShownOnce:
 
     admin_site: Any
 
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, add: bool = False, **more: Any
+    ) -> Any:
+        """What is new is shown whichever button was pressed, so there is only one."""
+        if add:
+            context |= {"show_save_and_add_another": False, "show_save_and_continue": False}
+        shown: Any = super().render_change_form(request, context, *args, add=add, **more)  # type: ignore[misc]
+        return shown
+
     @staticmethod
     def hand_over(row: models.Model, secret: str) -> models.Model:
         """Let a fresh row carry its secret to the answer, in memory only."""
