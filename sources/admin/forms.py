@@ -35,7 +35,7 @@ class ManyFilesField(forms.FileField):
 
 
 # The types, as people know them.
-TYPES = {
+TYPES: dict[str, str] = {
     SourceType.TEXT: "Text",
     SourceType.FILE: "Files",
     SourceType.URL: "Web page",

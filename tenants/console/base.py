@@ -178,9 +178,9 @@ class DomainAdmin(PageLooks):
         return [str(row) for row in rows], {self.opts.verbose_name_plural: len(rows)}, set(), []
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        words = {"delete_words": self.delete_words, **(kwargs.pop("extra_context", None) or {})}
+        words = {"delete_words": self.delete_words, **(kwargs.get("extra_context") or {})}
         try:
-            return super().delete_view(request, *args, **kwargs, extra_context=words)
+            return super().delete_view(request, *args, **{**kwargs, "extra_context": words})
         except MiniRAGError as error:
             self.message_user(request, error.message, messages.ERROR)
             return HttpResponseRedirect(reverse(f"{self._route()}_changelist"))
