@@ -162,13 +162,14 @@ class BotProfileAdmin(DomainAdmin):
         words = ["welcome_message", "refusal_message", "suggested_questions"]
         secret = ["stored_credentials", *_CREDENTIALS, "clear_credentials"]
         widget = ["chat_page", "widget_public_id", *_WIDGET] if obj else list(_WIDGET)
-        return [
-            (None, {"fields": main}),
-            ("Answers", {"fields": answers}),
-            ("Words", {"fields": words}),
-            ("Provider credentials", {"fields": secret}),
-            ("Chat page and widget", {"fields": widget}),
+        groups = [
+            (None, main),
+            ("Answers", answers),
+            ("Words", words),
+            ("Provider credentials", secret),
+            ("Chat page and widget", widget),
         ]
+        return [(name, {"fields": self.readable(request, obj, group)}) for name, group in groups]
 
     def create(self, auth: AuthContext, form: Any) -> models.Model:
         values = form.values()

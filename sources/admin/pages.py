@@ -114,10 +114,10 @@ class SourceAdmin(PreviewPage):
             state = ["shown_status", "problem", "held", "last_ingested_at"]
             if "refresh" in _OWN[obj.type]:
                 state.append("next_refresh_at")
+            main = ["name", "shown_type", *_OWN[obj.type], "ingest_now"]
+            groups = [("State", state), (None, main), ("Options", [*own, "metadata"])]
             sets = [
-                ("State", {"fields": state}),
-                (None, {"fields": ["name", "shown_type", *_OWN[obj.type], "ingest_now"]}),
-                ("Options", {"fields": [*own, "metadata"]}),
+                (name, {"fields": self.readable(request, obj, group)}) for name, group in groups
             ]
         if not self.in_console and obj is None:
             sets.insert(0, (None, {"fields": ["tenant"]}))

@@ -134,7 +134,7 @@ class TenantAdmin(ShownOnce, DomainAdmin):
             return ["name", "owner_email"]
         fields = ["name", "slug", "embedding_model", "api_key", "api_base"]
         limits = ["max_documents", "max_bytes", "monthly_cost_usd", "shown_state"]
-        return fields if self.in_console else [*fields, *limits]
+        return self.readable(request, obj, fields if self.in_console else [*fields, *limits])
 
     def _apply(self, request: HttpRequest, row: Any, form: DomainForm) -> models.Model:
         if row is not None:

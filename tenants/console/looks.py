@@ -62,6 +62,14 @@ class PageLooks(_ModelAdmin):
         }
         return super().changelist_view(request, context)
 
+    def readable(self, request: HttpRequest, obj: Any, names: list[str]) -> list[str]:
+        """``names`` without what only a form has, for people who may look and not change."""
+        if obj is None or self.has_change_permission(request, obj):
+            return names
+        known = {field.name for field in self.opts.get_fields()}
+        known.update(self.get_readonly_fields(request, obj))
+        return [name for name in names if name in known]
+
     def get_action_choices(
         self, request: HttpRequest, default_choices: Any = models.BLANK_CHOICE_DASH
     ) -> Any:
