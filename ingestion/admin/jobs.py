@@ -61,10 +61,9 @@ def told_progress(row: IngestJob) -> str:
     words = _STAGES.get(row.stage, row.stage)
     if not row.total:
         return words if row.state in ACTIVE_STATES and words else NOTHING
-    figures = f"{row.done} of {row.total}"
-    if row.state in (JobState.SUCCEEDED, JobState.PARTIAL):
-        return figures
-    return bar(row.done, row.total, f"{words} {figures}".strip())
+    done = row.state in (JobState.SUCCEEDED, JobState.PARTIAL)
+    figures = f"{row.done} of {row.total}" if done else f"{words} {row.done} of {row.total}"
+    return bar(row.done, row.total, figures.strip())
 
 
 class JobPage(DomainAdmin):
