@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminTextareaWidget
 from django.db import models
 from django.db.models import QuerySet
 from django.utils.html import format_html
@@ -14,7 +15,7 @@ from bots import services
 from bots.models import BotProfile
 from bots.selectors import credentials_hint
 from sources.models import Source
-from tenants.console import DomainAdmin, DomainForm, register
+from tenants.console import NOTHING, DomainAdmin, DomainForm, LinesField, register
 from tenants.context import AuthContext
 from tenants.models import TokenScope
 
@@ -42,24 +43,73 @@ _WIDGET = {
 }
 
 
+_HELP = {
+    "model": "local/extractive quotes the sources and needs no key. Or a provider's model, such as "
+    "openai/gpt-4o-mini, with a key below.",
+    "system_prompt": "What the model is told before every question, such as its tone.",
+    "temperature": "0 to 2; empty leaves it to the provider.",
+    "max_output_tokens": "Longest answer; empty leaves it to the provider.",
+    "top_k": "How many passages the answer may stand on.",
+    "score_threshold": "0 to 1: how well passages must support an answer. Higher refuses more, "
+    "0 never refuses; empty takes the calibrated default.",
+    "query_rewrite": "Whether a follow-up question is made whole before the search.",
+    "widget_enabled": "Opens the bot's chat page to everybody who has its address.",
+    "widget_daily_message_limit": "Messages per day of all visitors together.",
+}
+_LABELS = {
+    "is_active": "Active",
+    "top_k": "Passages",
+    "score_threshold": "Least evidence",
+    "query_rewrite": "Rewrite questions",
+    "widget_enabled": "Chat page and widget on",
+    "widget_daily_message_limit": "Messages per day",
+    "widget_theme": "Colours",
+}
+
+
 class BotForm(DomainForm):
-    slug = forms.SlugField(required=False, help_text="Made from the name where left empty.")
+    slug = forms.SlugField(
+        required=False, help_text="Its name in programs. Made from the name where left empty."
+    )
     sources: Any = forms.ModelMultipleChoiceField(
-        queryset=None, required=False, widget=forms.CheckboxSelectMultiple
+        queryset=None,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="What it answers from. Without one it refuses every question.",
+    )
+    suggested_questions = LinesField(
+        required=False, help_text="One per line. The chat page shows the first six."
+    )
+    widget_allowed_origins = LinesField(
+        required=False,
+        label="Allowed sites",
+        help_text="Sites that may show the widget, one per line, such as https://www.example.com. "
+        "Empty: this server's own pages only.",
     )
     api_key = forms.CharField(
+        label="API key",
         required=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text="Left empty, what is stored stays. It is never shown again.",
     )
-    api_base = forms.CharField(required=False)
-    api_version = forms.CharField(required=False)
+    api_base = forms.CharField(
+        label="API address", required=False, help_text="Empty: the provider's own."
+    )
+    api_version = forms.CharField(label="API version", required=False)
     organization = forms.CharField(required=False)
-    clear_credentials = forms.BooleanField(required=False)
+    clear_credentials = forms.BooleanField(
+        required=False, label="Forget what is stored", help_text="Removes the key and the rest."
+    )
 
     class Meta:
         model = BotProfile
         fields = (*_PLAIN, *_WIDGET)
+        help_texts = _HELP
+        labels = _LABELS
+        widgets = {
+            name: AdminTextareaWidget(attrs={"rows": 3})
+            for name in ("system_prompt", "welcome_message", "refusal_message")
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -93,10 +143,15 @@ class BotForm(DomainForm):
 class BotProfileAdmin(DomainAdmin):
     form = BotForm
     add_scope = change_scope = delete_scope = TokenScope.WRITE
+    empty_words = "No bots yet. A bot answers questions from the sources that you give it."
+    delete_words = (
+        "The bot goes with its chats, its chat page and its widget. Its sources stay. "
+        "It cannot be taken back."
+    )
     list_display = ("name", "slug", "model", "is_active", "widget_enabled", "chat_page")
     list_filter = ("is_active", "widget_enabled", "model")
     search_fields = ("name", "slug")
-    readonly_fields = ("stored_credentials", "widget_public_id")
+    readonly_fields = ("stored_credentials", "widget_public_id", "chat_page")
 
     def get_fieldsets(self, request: Any, obj: Any = None) -> Any:
         main = ["name", "slug", "is_active", "sources", "model", "system_prompt"]
@@ -106,13 +161,15 @@ class BotProfileAdmin(DomainAdmin):
         answers = ["temperature", "max_output_tokens", "top_k", "score_threshold", "query_rewrite"]
         words = ["welcome_message", "refusal_message", "suggested_questions"]
         secret = ["stored_credentials", *_CREDENTIALS, "clear_credentials"]
-        return [
-            (None, {"fields": main}),
-            ("Answers", {"fields": answers}),
-            ("Words", {"fields": words}),
-            ("Provider credentials", {"fields": secret}),
-            ("Widget", {"fields": ["widget_public_id", *_WIDGET]}),
+        widget = ["chat_page", "widget_public_id", *_WIDGET] if obj else list(_WIDGET)
+        groups = [
+            (None, main),
+            ("Answers", answers),
+            ("Words", words),
+            ("Provider credentials", secret),
+            ("Chat page and widget", widget),
         ]
+        return [(name, {"fields": self.readable(request, obj, group)}) for name, group in groups]
 
     def create(self, auth: AuthContext, form: Any) -> models.Model:
         values = form.values()
@@ -136,5 +193,7 @@ class BotProfileAdmin(DomainAdmin):
     @admin.display(description="chat page")
     def chat_page(self, row: BotProfile) -> str:
         if not (row.is_active and row.widget_enabled):
-            return "—"
-        return format_html('<a href="/chat/{}/">open</a>', row.widget_public_id)
+            return NOTHING
+        words = f"Open the chat of {row.name}"
+        link = '<a href="/chat/{}/" aria-label="{}">open</a>'
+        return format_html(link, row.widget_public_id, words)

@@ -7,4 +7,4 @@ from django.apps import AppConfig
 
 class ChatConfig(AppConfig):
     name = "chat"
-    verbose_name = "Chat"
+    verbose_name = "Conversations"

@@ -84,7 +84,7 @@ class Message(TenantOwned):
         ]
 
     def __str__(self) -> str:
-        return f"{self.role} {self.ordinal} of {self.chat_id}"
+        return f"message {self.ordinal}, {self.role}"
 
 
 class Citation(TenantOwned):
@@ -115,7 +115,7 @@ class Citation(TenantOwned):
         ]
 
     def __str__(self) -> str:
-        return f"[{self.marker}] of {self.message_id}"
+        return f"[{self.marker}] {self.title}"
 
 
 class DailyWidgetCount(TenantOwned):

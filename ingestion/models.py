@@ -97,7 +97,7 @@ class IngestJob(TenantOwned):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.id} ({self.state})"
+        return f"{self.kind} of {self.created_at:%Y-%m-%d %H:%M} ({self.state})"
 
 
 class CheckManager(ScopedManager["IndexCheck"]):

@@ -175,4 +175,4 @@ class Chunk(TenantOwned):
         ]
 
     def __str__(self) -> str:
-        return f"{self.document_id} #{self.ordinal}"
+        return f"passage {self.ordinal + 1}"

@@ -9,7 +9,7 @@ from django.apps import AppConfig
 
 class TenantsConfig(AppConfig):
     name = "tenants"
-    verbose_name = "Tenants"
+    verbose_name = "Tenant and people"
 
     def ready(self) -> None:
         # Checks need the models, which are not there yet when this module is imported.

@@ -11,6 +11,7 @@ from usage.money import usd
 
 @register(UsageEvent)
 class UsageEventAdmin(DomainAdmin):
+    empty_words = "Nothing used yet. Every call of a model is written down here."
     list_display = (
         "created_at",
         "kind",
@@ -22,6 +23,10 @@ class UsageEventAdmin(DomainAdmin):
     )
     list_filter = ("kind", "status", "estimated", "created_at")
     search_fields = ("model", "bot_profile_id", "message_id", "ingest_job_id")
+    fields = (
+        "created_at", "kind", "model", "input_tokens", "output_tokens", "cost", "estimated",
+        "status", "settled_at", "bot_profile_id", "message_id", "ingest_job_id",
+    )  # fmt: skip
 
     @admin.display(description="cost (USD)", ordering="cost_nano")
     def cost(self, row: UsageEvent) -> str:
@@ -30,7 +35,13 @@ class UsageEventAdmin(DomainAdmin):
 
 @register(MonthlySpend)
 class MonthlySpendAdmin(DomainAdmin):
-    list_display = ("month", "spent")
+    empty_words = "Nothing spent yet. Calls that cost money are summed here by month."
+    fields = ("shown_month", "spent")
+    list_display = ("shown_month", "spent")
+
+    @admin.display(description="month", ordering="month")
+    def shown_month(self, row: MonthlySpend) -> str:
+        return f"{row.month:%B %Y}"
 
     @admin.display(description="spent (USD)", ordering="spent_nano")
     def spent(self, row: MonthlySpend) -> str:

@@ -9,13 +9,13 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from ingestion.checking import schedule_check
-from ingestion.models import IndexBuild, IndexCheck
-from tenants.console import DomainAdmin, register
+from ingestion.models import BUILD_STATES, IndexBuild, IndexCheck
+from tenants.console import NOTHING, DomainAdmin, bar, pill, register, told_error
 from tenants.context import AuthContext
 from tenants.models import Tenant, TokenScope
 
@@ -33,33 +33,36 @@ _COUNTS = {
 
 @register(IndexBuild)
 class IndexBuildAdmin(DomainAdmin):
-    list_display = ("model", "version", "state", "progress", "kept_until", "problem", "created_at")
+    empty_words = (
+        "The tenant still answers from its first index. Another one is built beside it when its "
+        "embedding model is changed or all of it is made anew."
+    )
+    list_display = (
+        "model", "version", "shown_state", "progress", "kept_until", "problem", "created_at",
+    )  # fmt: skip
     list_filter = ("state",)
     fields = (
-        "model", "version", "dimensions", "state", "progress", "problem", "kept_until",
+        "model", "version", "dimensions", "shown_state", "progress", "problem", "kept_until",
         "created_at", "updated_at",
     )  # fmt: skip
 
     class Media:
         js = ("minirag/jobs.js",)
 
+    @admin.display(description="state", ordering="state")
+    def shown_state(self, row: IndexBuild) -> str:
+        return pill(row.state, active=row.state in BUILD_STATES)
+
     @admin.display(description="progress")
     def progress(self, row: IndexBuild) -> str:
         if not row.total:
-            return "—"
-        return format_html(
-            '<progress max="{}" value="{}"></progress> {}/{}',
-            row.total,
-            row.done,
-            row.done,
-            row.total,
-        )
+            return NOTHING
+        words = f"{row.done} of {row.total} passages"
+        return bar(row.done, row.total, words) if row.state in BUILD_STATES else words
 
-    @admin.display(description="error")
+    @admin.display(description="problem")
     def problem(self, row: IndexBuild) -> str:
-        if not row.error:
-            return "—"
-        return format_html("<code>{}</code> {}", row.error["code"], row.error["message"])
+        return told_error(row.error)
 
 
 @register(IndexCheck)
@@ -67,6 +70,7 @@ class IndexCheckAdmin(DomainAdmin):
     """The newest check stands on top; the button queues another one."""
 
     change_list_template = "admin/index_checks.html"
+    empty_words = "Not checked yet. Start a check above; it takes seconds for most tenants."
     list_display = ("created_at", "shown_state", "verdict", "figures", "problem")
     fields = (
         "shown_state", "verdict", "figures", "collection", "other_indexes", "problem",
@@ -100,38 +104,35 @@ class IndexCheckAdmin(DomainAdmin):
 
     @admin.display(description="state", ordering="state")
     def shown_state(self, row: IndexCheck) -> str:
-        active = "ended" if row.finished_at else "active"
-        return format_html('<span class="job-state {} {}">{}</span>', active, row.state, row.state)
+        return pill(row.state, active=row.finished_at is None)
 
     @admin.display(description="verdict")
     def verdict(self, row: IndexCheck) -> str:
         clean = (row.result or {}).get("clean")
         if clean is None:
-            return "—"
+            return NOTHING
         return "clean" if clean else "NOT CLEAN: run manage.py fsck_vectors --repair"
 
     @admin.display(description="figures")
     def figures(self, row: IndexCheck) -> SafeString | str:
         found = row.result or {}
         counts = [(found[name], words) for name, words in _COUNTS.items() if name in found]
-        return format_html_join(", ", "{} {}", counts) or "—"
+        return format_html_join(", ", "{} {}", counts) or NOTHING
 
     @admin.display(description="collection")
     def collection(self, row: IndexCheck) -> str:
-        return str((row.result or {}).get("collection") or "—")
+        return str((row.result or {}).get("collection") or NOTHING)
 
     @admin.display(description="other indexes")
     def other_indexes(self, row: IndexCheck) -> SafeString | str:
         others = (row.result or {}).get("other_indexes", [])
         lines = [(o["collection"], o["state"], o["points"], o["strays"]) for o in others]
         text = "<code>{}</code> ({}): {} points, {} of them strays"
-        return format_html_join("; ", text, lines) or "—"
+        return format_html_join("; ", text, lines) or NOTHING
 
-    @admin.display(description="error")
+    @admin.display(description="problem")
     def problem(self, row: IndexCheck) -> str:
-        if not row.error:
-            return "—"
-        return format_html("<code>{}</code> {}", row.error["code"], row.error["message"])
+        return told_error(row.error)
 
 
 def _check(auth: AuthContext, tenant: Tenant) -> None:

@@ -166,11 +166,20 @@ def _wants_json(request: HttpRequest) -> bool:
     return under_api or "text/html" not in request.META.get("HTTP_ACCEPT", "")
 
 
+# On a page the API's own words are too few.
+_FOR_PEOPLE = {
+    404: "There is nothing at this address. It may have been deleted, or it was mistyped.",
+    500: "The server could not answer this. Try again; if it stays so, "
+    "tell its operator the number below.",
+}
+
+
 def plain_answer(request: HttpRequest, error: MiniRAGError, title: str) -> HttpResponse:
     """A failure as JSON or as a page, by who asks."""
     if _wants_json(request):
         return error_response(error, request)
-    context = {"title": title, "message": error.message, "request_id": info_of(request).request_id}
+    message = _FOR_PEOPLE.get(error.status, error.message)
+    context = {"title": title, "message": message, "request_id": info_of(request).request_id}
     page = render_to_string("api/error.html", context)
     return HttpResponse(page, status=error.status, headers=error_headers(error))
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from rest_framework import serializers
 from rest_framework.exceptions import NotAcceptable
 from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.parsers import MultiPartParser
 from rest_framework.renderers import BaseRenderer, BrowsableAPIRenderer
 from rest_framework.request import Request
+
+from minirag import __version__
+
+_CODE = re.compile(r"``?([^`]+)``?")
 
 
 class Negotiation(DefaultContentNegotiation):
@@ -40,6 +48,22 @@ def blank_input(serializer: serializers.BaseSerializer[Any]) -> dict[str, Any]:
         if not field.read_only and (field.required or not isinstance(field, serializers.FileField)):
             shown[name] = field.get_initial()
     return shown
+
+
+def with_code(description: str) -> SafeString:
+    """A view's description as paragraphs, what stands in backticks as code."""
+    paragraphs = (
+        format_html_join(
+            "",
+            "{}",
+            (
+                (format_html("<code>{}</code>", part) if place % 2 else part,)
+                for place, part in enumerate(_CODE.split(" ".join(paragraph.split())))
+            ),
+        )
+        for paragraph in description.split("\n\n")
+    )
+    return format_html_join("", "<p>{}</p>", ((one,) for one in paragraphs))
 
 
 class BrowsableRenderer(BrowsableAPIRenderer):
@@ -97,4 +121,13 @@ class BrowsableRenderer(BrowsableAPIRenderer):
     ) -> dict[str, Any]:
         context = super().get_context(data, accepted_media_type, renderer_context)
         context["put_form"] = None
+        # DRF puts its own version here.
+        context["version"] = __version__
+        status = context["response"].status_code
+        context["no_row"] = status in (401, 403, 404)
+        context["only_others"] = status == 405 and context["request"].method == "GET"
+        view = context["view"]
+        parsers = getattr(view, "parser_classes", ())
+        context["takes_files"] = list(parsers) == [MultiPartParser]
+        context["about"] = context["description"] and with_code(view.get_view_description())
         return context

@@ -109,6 +109,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
+FORMAT_MODULE_PATH = ["minirag.dates"]
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

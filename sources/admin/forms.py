@@ -5,32 +5,19 @@ from __future__ import annotations
 from typing import Any, cast
 
 from django import forms
+from django.contrib.admin.widgets import AdminTextareaWidget
 from django.core.files.uploadedfile import UploadedFile
+from django.forms.widgets import Script
 
 from minirag.errors import MiniRAGError
-from sources.models import Source
+from sources.models import Source, SourceType
 from sources.options import PASSWORD, RULES, effective
-from tenants.console import DomainForm
+from tenants.console import DomainForm, LinesField
 
 
 def option_field(name: str) -> str:
     """The form's name of an option. What is not pruned is kept, which is what a box can say."""
     return "option_keep" if name == "prune" else f"option_{name}"
-
-
-class LinesField(forms.CharField):
-    """A list of strings, one per line."""
-
-    widget = forms.Textarea(attrs={"rows": 3})
-
-    def to_python(self, value: Any) -> Any:
-        return [line for raw in str(value or "").splitlines() if (line := raw.strip())]
-
-    def prepare_value(self, value: Any) -> Any:
-        return "\n".join(value) if isinstance(value, list) else value
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return bool(self.to_python(data) != (initial or []))
 
 
 class ManyFilesInput(forms.ClearableFileInput):
@@ -47,19 +34,40 @@ class ManyFilesField(forms.FileField):
         return [cast(UploadedFile, super(ManyFilesField, self).clean(one)) for one in given]
 
 
+# The types, as people know them.
+TYPES: dict[str, str] = {
+    SourceType.TEXT: "Text",
+    SourceType.FILE: "Files",
+    SourceType.URL: "Web page",
+    SourceType.SITEMAP: "Sitemap",
+    SourceType.CRAWL: "Web site",
+}
+_CHOICES = (
+    ("", "Choose one"),
+    (SourceType.TEXT, "Text, written here"),
+    (SourceType.FILE, "Files, zip archives too"),
+    (SourceType.URL, "Web page, one address"),
+    (SourceType.SITEMAP, "Sitemap, every page that it lists"),
+    (SourceType.CRAWL, "Web site, by following its links"),
+)
+
+
 class SourceForm(DomainForm):
     uploads = ManyFilesField(
         required=False,
-        help_text="For type file: one or several, zip archives too. The same name replaces.",
+        label="Files",
+        help_text="One or several, zip archives too. A file of the same name replaces the old one.",
     )
     ingest_now = forms.BooleanField(
-        required=False, initial=True, help_text="Start reading it as soon as this is saved."
+        required=False,
+        initial=True,
+        label="Read it now",
+        help_text="Starts as soon as this is saved.",
     )
     option_include = LinesField(
         required=False,
         label="Include",
-        help_text="One pattern per line, such as /docs/*. Empty takes every page. "
-        "For types sitemap and crawl.",
+        help_text="One pattern per line, such as /docs/*. Empty takes every page.",
     )
     option_exclude = LinesField(
         required=False, label="Exclude", help_text="Pages that are never taken, such as /tag/*."
@@ -67,7 +75,7 @@ class SourceForm(DomainForm):
     option_depth = forms.IntegerField(
         required=False,
         label="Depth",
-        help_text="For type crawl: links from the first page to the last. Empty: the default.",
+        help_text="How many links away from the first page. Empty: the default.",
     )
     option_max_pages = forms.IntegerField(
         required=False, label="Most pages", help_text="Empty: the default."
@@ -75,7 +83,7 @@ class SourceForm(DomainForm):
     option_other_sites = forms.BooleanField(
         required=False,
         label="Other sites",
-        help_text="For type sitemap: take pages of other hosts that it names.",
+        help_text="Take pages of other hosts that the sitemap names.",
     )
     option_keep = forms.BooleanField(
         required=False,
@@ -96,17 +104,25 @@ class SourceForm(DomainForm):
         model = Source
         fields = ("name", "type", "content", "url", "refresh", "metadata")
         help_texts = {
-            "content": "For type text: the text itself.",
-            "url": "For types url, sitemap and crawl: a public http or https address.",
-            "refresh": "For types url, sitemap and crawl: how often it is read again by itself.",
-            "metadata": "A flat JSON object; it comes back with every hit.",
+            "content": "The text itself.",
+            "url": "A public http or https address; of a sitemap, the address of its XML file.",
+            "refresh": "How often it is read again by itself.",
+            "metadata": 'A flat JSON object, such as {"team": "sales"}. '
+            "It comes back with every passage that is found.",
         }
+        labels = {"url": "Address"}
+        widgets = {"metadata": AdminTextareaWidget(attrs={"rows": 2})}
+
+    class Media:
+        js = (Script("minirag/source_form.js", type="module"),)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.type:
             for name, value in effective(self.instance).items():
                 self.initial[option_field(name)] = not value if name == "prune" else value
+        if "type" in self.fields:
+            cast(forms.ChoiceField, self.fields["type"]).choices = _CHOICES
         if "refresh" in self.fields:
             self.fields["refresh"].required = False
 

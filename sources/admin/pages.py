@@ -8,24 +8,29 @@ from django.contrib import admin
 from django.db import models, transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 
 from ingestion.pages import PreviewPage
 from ingestion.services import schedule_delete, schedule_document_delete, schedule_ingest
 from sources import services
-from sources.admin.forms import OPTION_FIELDS, SourceForm, option_changes, option_field
-from sources.models import Chunk, Document, Refresh, Source, SourceType
+from sources.admin.forms import OPTION_FIELDS, TYPES, SourceForm, option_changes, option_field
+from sources.models import Chunk, Document, Refresh, Source, SourceStatus, SourceType
 from sources.options import PASSWORD, keys_of
-from tenants.console import DomainAdmin, DomainForm, ScopedInline, register
+from tenants.console import (
+    NOTHING,
+    DomainAdmin,
+    DomainForm,
+    ScopedInline,
+    pill,
+    register,
+    told_error,
+)
 from tenants.context import AuthContext
 from tenants.models import TokenScope
 
-
-def told(error: dict[str, str] | None) -> str:
-    """An error field as people read it."""
-    return format_html("<code>{}</code> {}", error["code"], error["message"]) if error else "—"
-
-
+# Documents that are shown on the page of their source.
+MOST_INLINE = 100
 # What stands on the form of a source beside its name, by type.
 _OWN = {
     SourceType.TEXT: ["content"],
@@ -38,7 +43,7 @@ _OWN = {
 
 class DocumentInline(ScopedInline):
     model = Document
-    fields = ("key", "title", "status", "problem", "text_length", "updated_at")
+    fields = ("opened", "title", "shown_status", "problem", "updated_at")
     ordering = ("key",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Document]:
@@ -46,16 +51,33 @@ class DocumentInline(ScopedInline):
         shown: QuerySet[Document] = rows.defer("text", "links")
         return shown
 
-    @admin.display(description="error")
+    @admin.display(description="key")
+    def opened(self, row: Document) -> str:
+        return self.linked(row, row.key)
+
+    @admin.display(description="status")
+    def shown_status(self, row: Document) -> str:
+        return pill(row.status)
+
+    @admin.display(description="problem")
     def problem(self, row: Document) -> str:
-        return told(row.error)
+        return told_error(row.error)
 
 
 @register(Source)
 class SourceAdmin(PreviewPage):
     form = SourceForm
     add_scope = change_scope = delete_scope = TokenScope.WRITE
-    list_display = ("name", "type", "status", "document_count", "problem", "last_ingested_at")
+    empty_words = (
+        "No sources yet. A source is what bots answer from: a text, files, a web page, or a site."
+    )
+    delete_words = (
+        "The source goes with its documents, passages and files. No answer uses them from now on; "
+        "it cannot be taken back."
+    )
+    list_display = (
+        "name", "shown_type", "shown_status", "document_count", "problem", "last_ingested_at",
+    )  # fmt: skip
     list_filter = ("type", "status", "refresh", "created_at")
     search_fields = ("name", "url")
     actions = ("ingest_now",)
@@ -68,26 +90,35 @@ class SourceAdmin(PreviewPage):
         return counted
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ("type", "status", "problem", "last_ingested_at", "next_refresh_at") if obj else ()
+        state = ("shown_status", "problem", "held", "last_ingested_at", "next_refresh_at")
+        return ("shown_type", *state) if obj else ()
+
+    def get_inlines(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Documents of a source that has some; of very many the link to their list is enough."""
+        few = obj is not None and 0 < obj.documents_held <= MOST_INLINE
+        return super().get_inlines(request, obj) if few else []
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Of a source that exists, only what its type has."""
         if obj is None:
-            main = ["name", "type", "content", "url", "uploads", "refresh", "metadata"]
+            main = ["name", "type", "content", "url", "uploads", "refresh", "ingest_now"]
+            more = [*OPTION_FIELDS, "metadata"]
             sets = [
-                (None, {"fields": [*main, "ingest_now"]}),
-                ("Options", {"fields": list(OPTION_FIELDS), "classes": ["collapse"]}),
+                (None, {"fields": main}),
+                ("Options", {"fields": more, "classes": ["collapse"]}),
             ]
         else:
-            sets = [(None, {"fields": ["name", "type", *_OWN[obj.type], "metadata", "ingest_now"]})]
-            if own := [option_field(name) for name in keys_of(obj.type)]:
-                if PASSWORD in keys_of(obj.type) and obj.__dict__["secrets"]:
-                    own.append("option_clear_password")
-                sets.append(("Options", {"fields": own}))
-            state = ["status", "problem", "last_ingested_at"]
+            own = [option_field(name) for name in keys_of(obj.type)]
+            if PASSWORD in keys_of(obj.type) and obj.__dict__["secrets"]:
+                own.append("option_clear_password")
+            state = ["shown_status", "problem", "held", "last_ingested_at"]
             if "refresh" in _OWN[obj.type]:
                 state.append("next_refresh_at")
-            sets.append(("State", {"fields": state}))
+            main = ["name", "shown_type", *_OWN[obj.type], "ingest_now"]
+            groups = [("State", state), (None, main), ("Options", [*own, "metadata"])]
+            sets = [
+                (name, {"fields": self.readable(request, obj, group)}) for name, group in groups
+            ]
         if not self.in_console and obj is None:
             sets.insert(0, (None, {"fields": ["tenant"]}))
         return sets
@@ -133,25 +164,54 @@ class SourceAdmin(PreviewPage):
     def ingest_now(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
         self.each(request, queryset, schedule_ingest, "Ingest jobs queued")
 
+    @admin.display(description="type", ordering="type")
+    def shown_type(self, row: Source) -> str:
+        return TYPES[row.type]
+
+    @admin.display(description="status", ordering="status")
+    def shown_status(self, row: Source) -> str:
+        active = row.status in (SourceStatus.QUEUED, SourceStatus.PROCESSING)
+        return pill(row.status, active=active)
+
+    @admin.display(description="documents")
+    def held(self, row: Any) -> str:
+        lists = [
+            (reverse(f"{self.admin_site.name}:{name}_changelist"), key, row.pk, words)
+            for name, key, words in (
+                ("sources_document", "source__id__exact", f"{row.documents_held} documents"),
+                ("ingestion_ingestjob", "source_id__exact", "jobs of this source"),
+            )
+        ]
+        return format_html_join(" · ", '<a href="{}?{}={}">{}</a>', lists)
+
     @admin.display(description="documents", ordering="documents_held")
     def document_count(self, row: Any) -> int:
         return int(row.documents_held)
 
-    @admin.display(description="error")
+    @admin.display(description="problem")
     def problem(self, row: Source) -> str:
-        return told(row.error)
+        kept = row.error and row.last_ingested_at and row.status == SourceStatus.PARTIAL
+        words = "What was read before goes on answering." if kept else ""
+        return format_html("{} {}", told_error(row.error), words)
 
 
 @register(Document)
 class DocumentAdmin(DomainAdmin):
     delete_scope = TokenScope.WRITE
-    list_display = ("key", "title", "source", "status", "chunk_count", "problem", "updated_at")
+    empty_words = "No documents yet. They come from sources: add one, and let it be read."
+    delete_words = (
+        "The document goes with its passages. A source that still holds it brings it back when it "
+        "is read again."
+    )
+    list_display = (
+        "key", "title", "source", "shown_status", "chunk_count", "problem", "updated_at",
+    )  # fmt: skip
     list_filter = ("status", ("source", admin.RelatedOnlyFieldListFilter), "updated_at")
     list_select_related = ("source",)
     search_fields = ("key", "title")
     fields = (
-        "key", "title", "source", "container", "url", "mime_type", "status", "problem", "text",
-        "metadata",
+        "key", "title", "source", "container", "url", "mime_type", "shown_status", "problem",
+        "passages", "text", "metadata",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Document]:
@@ -165,24 +225,35 @@ class DocumentAdmin(DomainAdmin):
         services.retire_document(auth, row)
         schedule_document_delete(auth, row)
 
+    @admin.display(description="status", ordering="status")
+    def shown_status(self, row: Document) -> str:
+        return pill(row.status)
+
+    @admin.display(description="chunks")
+    def passages(self, row: Any) -> str:
+        route = reverse(f"{self.admin_site.name}:sources_chunk_changelist")
+        words = f"{row.chunks_held} passages"
+        return format_html('<a href="{}?document__id__exact={}">{}</a>', route, row.pk, words)
+
     @admin.display(description="chunks", ordering="chunks_held")
     def chunk_count(self, row: Any) -> int:
         return int(row.chunks_held)
 
-    @admin.display(description="error")
+    @admin.display(description="problem")
     def problem(self, row: Document) -> str:
-        return told(row.error)
+        return told_error(row.error)
 
 
 @register(Chunk)
 class ChunkAdmin(DomainAdmin):
     change_scope = TokenScope.WRITE
+    empty_words = "No chunks yet. Documents are cut into them when a source is read."
     list_display = ("beginning", "document", "ordinal", "page", "token_count", "enabled")
     list_filter = ("enabled", ("source", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("document",)
     search_fields = ("text",)
-    fields = ("enabled", "document", "ordinal", "heading_path", "page", "text", "token_count")
-    readonly_fields = ("document", "ordinal", "heading_path", "page", "text", "token_count")
+    fields = ("enabled", "document", "ordinal", "headings", "page", "text", "token_count")
+    readonly_fields = ("document", "ordinal", "headings", "page", "text", "token_count")
     actions = ("disable", "enable")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Chunk]:
@@ -200,6 +271,13 @@ class ChunkAdmin(DomainAdmin):
     @admin.action(description="Let into answers again", permissions=["change"])
     def enable(self, request: HttpRequest, queryset: QuerySet[Chunk]) -> None:
         self.each(request, queryset, lambda a, c: services.set_chunk_enabled(a, c, True), "In")
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        return lookup == "document__id__exact" or super().lookup_allowed(lookup, value, request)
+
+    @admin.display(description="headings")
+    def headings(self, row: Chunk) -> str:
+        return " › ".join(row.heading_path) or NOTHING
 
     @admin.display(description="text")
     def beginning(self, row: Chunk) -> str:

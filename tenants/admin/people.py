@@ -18,7 +18,11 @@ from tenants.services.members import change_role, remove_member
 
 
 class MembershipForm(DomainForm):
-    email = forms.EmailField(required=False)
+    email = forms.EmailField(
+        required=False,
+        label="E-mail",
+        help_text="You get a link to hand over; no mail is sent from here.",
+    )
 
     class Meta:
         model = Membership
@@ -26,9 +30,11 @@ class MembershipForm(DomainForm):
 
 
 @register(Membership)
-class MembershipAdmin(DomainAdmin, ShownOnce):
+class MembershipAdmin(ShownOnce, DomainAdmin):
     form = MembershipForm
     add_scope = change_scope = delete_scope = TokenScope.ADMIN
+    empty_words = "Nobody yet."
+    delete_words = "The person loses access to this tenant at once."
     list_display = ("user", "role", "accepted_at", "created_at")
     list_filter = ("role",)
     list_select_related = ("user",)

@@ -13,6 +13,10 @@ class AuditEventAdmin(DomainAdmin):
     view_scope = TokenScope.ADMIN
     list_display = ("created_at", "actor", "action", "object_type", "object_id", "outcome", "ip")
     list_filter = ("action", "outcome", "actor_kind", "created_at")
+    fields = (
+        "created_at", "actor", "actor_kind", "action", "object_type", "object_id", "outcome",
+        "detail", "ip", "request_id",
+    )  # fmt: skip
     search_fields = ("actor", "object_id", "request_id")
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:

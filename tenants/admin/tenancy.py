@@ -20,7 +20,7 @@ from ingestion.services import schedule_tenant_delete
 from minirag.providers import allowed_credential_keys
 from minirag.types import Credentials
 from tenants.admin.shown_once import ShownOnce
-from tenants.console import DomainAdmin, DomainForm, register
+from tenants.console import DomainAdmin, DomainForm, pill, register
 from tenants.context import AuthContext
 from tenants.models import Tenant, TokenScope, User
 from tenants.services.tenancy import (
@@ -33,18 +33,35 @@ from tenants.services.tenancy import (
 
 
 class TenantForm(DomainForm):
-    owner_email = forms.EmailField(required=False, help_text="The person who will own it.")
+    owner_email = forms.EmailField(
+        required=False, label="Owner's e-mail", help_text="The person who will own it."
+    )
     api_key = forms.CharField(
+        label="API key",
         required=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text="For the embedding model. Left empty, what is stored stays.",
     )
-    api_base = forms.CharField(required=False)
-    monthly_cost_usd = forms.DecimalField(required=False, min_value=Decimal(0))
+    api_base = forms.CharField(
+        label="API address", required=False, help_text="Empty: the provider's own."
+    )
+    monthly_cost_usd = forms.DecimalField(
+        label="Dollars per month",
+        required=False,
+        min_value=Decimal(0),
+        help_text="What its models may cost in a calendar month. Empty: no limit.",
+    )
 
     class Meta:
         model = Tenant
         fields = ("name", "embedding_model", "max_documents", "max_bytes")
+        labels = {"max_documents": "Most documents", "max_bytes": "Most bytes"}
+        help_texts = {
+            "embedding_model": "Makes the index that is searched. Another one is built beside the "
+            "old, which answers until the new one is whole.",
+            "max_documents": "Empty: no limit.",
+            "max_bytes": "Of uploaded files together. Empty: no limit.",
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -54,18 +71,24 @@ class TenantForm(DomainForm):
 
 
 @register(Tenant)
-class TenantAdmin(DomainAdmin, ShownOnce):
+class TenantAdmin(ShownOnce, DomainAdmin):
     form = TenantForm
     change_scope = TokenScope.ADMIN
     list_display = (
-        "name", "slug", "embedding_model", "suspended_at", "deleted_at", "created_at",
+        "name", "slug", "shown_state", "embedding_model", "created_at",
     )  # fmt: skip
     search_fields = ("name", "slug")
-    readonly_fields = ("slug", "suspended_at", "deleted_at")
+    readonly_fields = ("slug", "shown_state")
     actions = ("suspend", "resume")
 
     def tenant_of(self, row: Any) -> Any:
         return row.pk
+
+    @admin.display(description="state", ordering="suspended_at")
+    def shown_state(self, row: Tenant) -> str:
+        if row.deleted_at:
+            return pill("being deleted")
+        return pill("suspended") if row.suspended_at else pill("active")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return not self.in_console and self._may(request, TokenScope.ADMIN)
@@ -110,8 +133,8 @@ class TenantAdmin(DomainAdmin, ShownOnce):
         if obj is None:
             return ["name", "owner_email"]
         fields = ["name", "slug", "embedding_model", "api_key", "api_base"]
-        limits = ["max_documents", "max_bytes", "monthly_cost_usd", "suspended_at", "deleted_at"]
-        return fields if self.in_console else [*fields, *limits]
+        limits = ["max_documents", "max_bytes", "monthly_cost_usd", "shown_state"]
+        return self.readable(request, obj, fields if self.in_console else [*fields, *limits])
 
     def _apply(self, request: HttpRequest, row: Any, form: DomainForm) -> models.Model:
         if row is not None:

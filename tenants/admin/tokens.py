@@ -18,13 +18,24 @@ from tenants.context import AuthContext
 from tenants.models import ApiToken, TokenScope
 from tenants.services.api_tokens import create_api_token, revoke_api_token
 
+_SCOPES = (
+    (TokenScope.READ, "read: see sources, bots, jobs, chats and usage, and search"),
+    (TokenScope.WRITE, "write: also change sources and bots, and start jobs"),
+    (TokenScope.ADMIN, "admin: also people, tokens and settings"),
+    (TokenScope.CHAT, "chat: ask questions (granted by itself)"),
+)
+
 
 class TokenForm(DomainForm):
     scopes = forms.MultipleChoiceField(
-        choices=TokenScope.choices, widget=forms.CheckboxSelectMultiple
+        choices=_SCOPES, widget=forms.CheckboxSelectMultiple, label="May"
     )
     days = forms.IntegerField(
-        required=False, min_value=1, max_value=3650, help_text="Days until it ends; empty: never."
+        required=False,
+        min_value=1,
+        max_value=3650,
+        label="Ends after",
+        help_text="Days; empty: never.",
     )
 
     class Meta:
@@ -33,10 +44,12 @@ class TokenForm(DomainForm):
 
 
 @register(ApiToken)
-class ApiTokenAdmin(DomainAdmin, ShownOnce):
+class ApiTokenAdmin(ShownOnce, DomainAdmin):
     form = TokenForm
     add_scope = delete_scope = TokenScope.ADMIN
-    list_display = ("name", "shown", "scopes", "last_used_at", "expires_at", "created_at")
+    empty_words = "No tokens yet. A program needs one to use the API."
+    delete_words = "The token stops working within a second, and its open streams are closed."
+    list_display = ("name", "shown", "may", "last_used_at", "expires_at", "created_at")
     fields = ("name", "scopes", "days")
     search_fields = ("name", "prefix", "last_four")
 
@@ -45,7 +58,7 @@ class ApiTokenAdmin(DomainAdmin, ShownOnce):
         return rows.filter(revoked_at__isnull=True)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        held = ["name", "shown", "scopes", "created_by", "last_used_at", "expires_at"]
+        held = ["name", "shown", "may", "created_by", "last_used_at", "expires_at"]
         return held if obj else ["name", "scopes", "days"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -65,6 +78,10 @@ class ApiTokenAdmin(DomainAdmin, ShownOnce):
     ) -> HttpResponse:
         words = "Keep it now: only its digest is stored, and it is not shown again."
         return self.show_once(request, f"API token {obj.name}", self.handed_over(obj), words)
+
+    @admin.display(description="may")
+    def may(self, row: ApiToken) -> str:
+        return ", ".join(row.scopes)
 
     @admin.display(description="token")
     def shown(self, row: ApiToken) -> str:

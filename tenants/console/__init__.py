@@ -1,15 +1,21 @@
 """Two admin sites over one set of scoped pages: the tenant's console and the platform's admin."""
 
 from tenants.console.base import DomainAdmin, ScopedInline, register
-from tenants.console.forms import DomainForm
+from tenants.console.forms import DomainForm, LinesField
+from tenants.console.looks import NOTHING, bar, pill, told_error
 from tenants.console.sites import ConsoleSite, PlatformSite, console_site
 
 __all__ = [
+    "NOTHING",
     "ConsoleSite",
     "DomainAdmin",
     "DomainForm",
+    "LinesField",
     "PlatformSite",
     "ScopedInline",
+    "bar",
     "console_site",
+    "pill",
     "register",
+    "told_error",
 ]

@@ -13,9 +13,12 @@ from django.db import models
 from django.forms import ModelChoiceField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from minirag.errors import MiniRAGError
 from tenants.console.forms import DomainForm
+from tenants.console.looks import PageLooks
 from tenants.console.sites import ConsoleSite, console_site
 from tenants.context import ActorKind, AuthContext
 from tenants.models import Role, Tenant, TokenScope, User
@@ -23,14 +26,12 @@ from tenants.scope import tenant_scope
 
 # Generic in the type stubs only.
 if TYPE_CHECKING:
-    _ModelAdmin = admin.ModelAdmin[Any]
     _TabularInline = admin.TabularInline[Any, Any]
 else:
-    _ModelAdmin = admin.ModelAdmin
     _TabularInline = admin.TabularInline
 
 
-class DomainAdmin(_ModelAdmin):
+class DomainAdmin(PageLooks):
     """One page for both sites. A right that a subclass does not name is nobody's.
 
     Writes go to ``create``, ``change`` and ``remove``, which call services; the row that a service
@@ -177,8 +178,9 @@ class DomainAdmin(_ModelAdmin):
         return [str(row) for row in rows], {self.opts.verbose_name_plural: len(rows)}, set(), []
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        words = {"delete_words": self.delete_words, **(kwargs.get("extra_context") or {})}
         try:
-            return super().delete_view(request, *args, **kwargs)
+            return super().delete_view(request, *args, **{**kwargs, "extra_context": words})
         except MiniRAGError as error:
             self.message_user(request, error.message, messages.ERROR)
             return HttpResponseRedirect(reverse(f"{self._route()}_changelist"))
@@ -204,6 +206,12 @@ class DomainAdmin(_ModelAdmin):
             self.message_user(request, f"{done}: {count}.", messages.SUCCESS)
 
     # --- history is the audit record -----------------------------------------------------------
+
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **more: Any
+    ) -> Any:
+        context["may_see_history"] = self._may(request, TokenScope.ADMIN)
+        return super().render_change_form(request, context, *args, **more)
 
     def log_addition(self, *args: Any, **kwargs: Any) -> Any:
         """Nothing: Django's own log knows no tenants; services write AuditEvent rows."""
@@ -241,11 +249,15 @@ class DomainAdmin(_ModelAdmin):
 
 
 class ScopedInline(_TabularInline):
-    """Rows below their parent, to be read only."""
+    """Rows below their parent, to be read only. A cell of ``linked`` leads to the row's page."""
 
     extra = 0
     can_delete = False
-    show_change_link = True
+
+    def linked(self, row: Any, words: object) -> SafeString:
+        """``words`` as a link to the page of ``row`` on this site."""
+        route = f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_change"
+        return format_html('<a href="{}">{}</a>', reverse(route, args=[row.pk]), words)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """All: times and the like are no form fields, and Django asks before it looks at rights."""

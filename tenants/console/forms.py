@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.contrib.admin.widgets import AdminTextareaWidget
 from django.db import models
 
 from minirag.errors import MiniRAGError
@@ -53,3 +54,18 @@ class DomainForm(_ModelForm):
 
     def _post_clean(self) -> None:
         """The service judges the values, so the model's own validation is not asked twice."""
+
+
+class LinesField(forms.CharField):
+    """A list of strings, one per line."""
+
+    widget = AdminTextareaWidget(attrs={"rows": 3})
+
+    def to_python(self, value: Any) -> Any:
+        return [line for raw in str(value or "").splitlines() if (line := raw.strip())]
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(self.to_python(data) != (initial or []))

@@ -10,14 +10,32 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest, HttpResponseBase
 from django.template.response import TemplateResponse
 
+from tenants.console.overview import overview
 from tenants.credentials import context_of
-from tenants.models import Membership, User
+from tenants.models import Membership, Role, User
 from tenants.scope import platform_scope, tenant_scope
 from tenants.session import active_membership, forget_tenant, memberships_of
+
+# In the order of work: what answers come from, who answers, what was said, what runs, who may.
+_ORDER = ("sources", "bots", "chat", "ingestion", "usage", "tenants")
+_FIRST = ("Source", "Document", "Chat", "Message", "IngestJob", "UsageEvent", "Tenant")
+# Apps of others, in words.
+_NAMES = {"axes": "Failed logins"}
+
+
+def _place(name: str, order: tuple[str, ...]) -> int:
+    return order.index(name) if name in order else len(order)
 
 
 class ScopedSite(admin.AdminSite):
     """A site whose views run, and render, inside the scope that ``scope_of`` gives."""
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        apps = super().get_app_list(request, app_label)
+        for app in apps:
+            app["name"] = _NAMES.get(app["app_label"], app["name"])
+            app["models"].sort(key=lambda model: _place(model["object_name"], _FIRST))
+        return sorted(apps, key=lambda app: _place(app["app_label"], _ORDER))
 
     def scope_of(self, request: HttpRequest) -> AbstractContextManager[None]:
         """The scope of this request; ``has_permission`` was true before it is asked."""
@@ -39,7 +57,7 @@ class ConsoleSite(ScopedSite):
 
     site_header = "MiniRAG console"
     site_title = "MiniRAG console"
-    index_title = "Your tenant"
+    index_title = "Overview"
     login_form = AuthenticationForm
     enable_nav_sidebar = True
 
@@ -50,6 +68,11 @@ class ConsoleSite(ScopedSite):
         if request.method == "POST":
             forget_tenant(request)
         return super().login(request, extra_context)
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        membership = self.membership(request)
+        may_write = membership is not None and membership.role != Role.VIEWER
+        return super().index(request, {**overview(may_write), **(extra_context or {})})
 
     def membership(self, request: HttpRequest) -> Membership | None:
         """The membership this request works under, looked up once."""

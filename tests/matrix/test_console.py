@@ -74,8 +74,8 @@ def browser(user: User) -> Client:
 def bot_form(name: str) -> dict[str, Any]:
     return {
         "name": name, "model": "fake/chat", "is_active": "on", "top_k": "5", "slug": "",
-        "query_rewrite": "auto", "refusal_message": "No.", "suggested_questions": "[]",
-        "widget_allowed_origins": "[]", "widget_daily_message_limit": "10", "widget_theme": "auto",
+        "query_rewrite": "auto", "refusal_message": "No.", "suggested_questions": "",
+        "widget_allowed_origins": "", "widget_daily_message_limit": "10", "widget_theme": "auto",
     }  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""How dates and times are written on pages: the day first, 24 hours, no guess about a.m."""

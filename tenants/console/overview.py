@@ -1,0 +1,103 @@
+"""The console's first page: what the tenant holds, what needs a look, and what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count
+from django.urls import reverse
+
+from bots.models import BotProfile
+from chat.models import Chat
+from ingestion.models import ACTIVE_STATES, BUILD_STATES, IndexBuild, IngestJob
+from sources.models import Document, DocumentStatus, Source, SourceStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing to see or to do, and where."""
+
+    words: str
+    url: str
+    kind: str = ""
+    done: bool = False
+
+
+def overview(may_write: bool) -> dict[str, Any]:
+    """Context of the first page. Inside the tenant's scope."""
+    states = dict(
+        Source.objects.filter(deleted_at__isnull=True)
+        .order_by("status")
+        .values_list("status")
+        .annotate(held=Count("pk"))
+    )
+    bots = list(BotProfile.objects.order_by("created_at")[:50])
+    chats = Chat.objects.count()
+    steps = _steps(states, bots, chats) if may_write else []
+    return {
+        "figures": _figures(states, bots, chats),
+        "attention": _attention(states),
+        "steps": [] if all(step.done for step in steps) else steps,
+        "open_chats": [bot for bot in bots if bot.is_active and bot.widget_enabled][:5],
+    }
+
+
+def _list(model: str, query: str = "") -> str:
+    return reverse(f"console:{model}_changelist") + query
+
+
+def _many(count: int, one: str, more: str) -> str:
+    return f"{count} {one if count == 1 else more}"
+
+
+def _figures(states: dict[str, int], bots: list[BotProfile], chats: int) -> list[Line]:
+    live = {"deleted_at__isnull": True, "source__deleted_at__isnull": True}
+    documents = Document.objects.filter(status=DocumentStatus.READY, **live).count()
+    held = sum(states.values())
+    return [
+        Line(_many(held, "source", "sources"), _list("sources_source")),
+        Line(_many(documents, "document read", "documents read"), _list("sources_document")),
+        Line(_many(len(bots), "bot", "bots"), _list("bots_botprofile")),
+        Line(_many(chats, "chat", "chats"), _list("chat_chat")),
+    ]
+
+
+def _attention(states: dict[str, int]) -> list[Line]:
+    found = []
+    for state, words in (
+        (SourceStatus.FAILED, "could not be read"),
+        (SourceStatus.PARTIAL, "could be read in part only"),
+    ):
+        if count := states.get(state):
+            url = _list("sources_source", f"?status__exact={state}")
+            found.append(Line(f"{_many(count, 'source', 'sources')} {words}", url, state))
+    if building := IndexBuild.objects.filter(state__in=BUILD_STATES).first():
+        far = f", {building.done} of {building.total}" if building.total else ""
+        words = f"A new index for {building.model} is being built{far}; the old one answers"
+        found.append(Line(words, _list("ingestion_indexbuild"), "running"))
+    if active := IngestJob.objects.filter(state__in=ACTIVE_STATES).count():
+        words = f"{_many(active, 'job is', 'jobs are')} waiting or running"
+        found.append(Line(words, _list("ingestion_ingestjob"), "running"))
+    return found
+
+
+def _steps(states: dict[str, int], bots: list[BotProfile], chats: int) -> list[Line]:
+    """The way from an empty tenant to its first answer."""
+    read = states.get(SourceStatus.READY, 0) + states.get(SourceStatus.PARTIAL, 0)
+    open_bot = next((bot for bot in bots if bot.is_active and bot.widget_enabled), None)
+    ask = f"/chat/{open_bot.widget_public_id}/" if open_bot else _list("bots_botprofile")
+    return [
+        Line(
+            "Add a source: a text, files, a web page or a whole site",
+            reverse("console:sources_source_add"),
+            done=bool(states),
+        ),
+        Line("Wait until it is read", _list("ingestion_ingestjob"), done=bool(read)),
+        Line(
+            "Make a bot that answers from it, and turn its widget on",
+            reverse("console:bots_botprofile_add"),
+            done=open_bot is not None,
+        ),
+        Line("Ask it something on its chat page", ask, done=bool(chats)),
+    ]

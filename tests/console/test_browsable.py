@@ -1,0 +1,48 @@
+"""The API's pages for people: our own version, the right form, none where there is nothing."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from django.test import Client
+
+from minirag import __version__
+from minirag.api.renderers import with_code
+from tenants.models import Tenant
+from tenants.scope import tenant_scope
+from tests.cast import person
+from tests.sources.rows import make_source
+
+
+@pytest.fixture
+def browser(tenant: Tenant) -> Client:
+    client = Client(headers={"accept": "text/html"})
+    client.force_login(person(tenant))
+    return client
+
+
+def test_the_version_is_ours(browser: Client) -> None:
+    assert f"MiniRAG {__version__} ·" in browser.get("/v1/sources").content.decode()
+
+
+def test_nothing_is_offered_for_what_does_not_exist(browser: Client) -> None:
+    answer = browser.get(f"/v1/sources/{uuid.uuid4()}")
+    assert answer.status_code == 404
+    assert b'data-method="PATCH"' not in answer.content
+    assert b'data-method="DELETE"' not in answer.content
+
+
+def test_an_upload_is_a_choice_of_files(browser: Client, tenant: Tenant) -> None:
+    with tenant_scope(tenant.pk):
+        source = make_source(tenant, type="file", content="")
+    shown = browser.get(f"/v1/sources/{source.pk}/upload").content.decode()
+    assert '<input type="file" name="file" id="id_file" multiple required>' in shown
+    assert "This address takes POST only: use the form below." in shown
+
+
+def test_descriptions_are_text_with_code() -> None:
+    shown = with_code("A ``file`` with <b>.\nOne paragraph.\n\nAnother `one`.")
+    assert shown == (
+        "<p>A <code>file</code> with &lt;b&gt;. One paragraph.</p><p>Another <code>one</code>.</p>"
+    )
