@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
+import pytest
 from playwright.sync_api import Page
+
+Scheme = Literal["light", "dark"]
+# Each width and each scheme once; the other two pairs with the long tier.
+LOOKS = pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (390, "light"),
+        (1280, "dark"),
+        pytest.param(390, "dark", marks=pytest.mark.long),
+        pytest.param(1280, "light", marks=pytest.mark.long),
+    ],
+)
 
 # For each visible text: its colour against the backgrounds below it, by WCAG 2.2's formula.
 _CONTRAST = """

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Demo, Recorder, picture
-from tests.browser.looks import assert_fits, assert_readable
+from tests.browser.looks import LOOKS, Scheme, assert_fits, assert_readable
 
 pytestmark = pytest.mark.browser
 
@@ -149,9 +149,8 @@ def test_no_chat_at_an_unknown_address(demo: Demo, pages: Recorder) -> None:
     pages.problems = [one for one in pages.problems if "404" not in one]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
-def test_looks(demo: Demo, pages: Recorder, width: int, scheme: str) -> None:
+@LOOKS
+def test_looks(demo: Demo, pages: Recorder, width: int, scheme: Scheme) -> None:
     page = pages.open(width=width, color_scheme=scheme, reduced_motion="reduce")
     page.goto(demo.url)
     assert_fits(page)

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Demo, Recorder, picture
-from tests.browser.looks import assert_fits, assert_readable
+from tests.browser.looks import LOOKS, Scheme, assert_fits, assert_readable
 
 pytestmark = pytest.mark.browser
 
@@ -83,9 +83,8 @@ def test_every_page_opens_without_a_complaint_of_the_browser(
     assert crawl(page, f"{demo.url}/{site}/", lists=lists) >= 30
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
-def test_console_looks(demo: Demo, pages: Recorder, width: int, scheme: str) -> None:
+@LOOKS
+def test_console_looks(demo: Demo, pages: Recorder, width: int, scheme: Scheme) -> None:
     page = pages.open(width=width, color_scheme=scheme)
     page.goto(f"{demo.url}/console/")
     assert_readable(page)
@@ -171,9 +170,8 @@ def test_without_a_session_the_page_offers_a_log_in(demo: Demo, pages: Recorder)
     pages.problems = [one for one in pages.problems if "401" not in one]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
-def test_the_reference(demo: Demo, pages: Recorder, width: int, scheme: str) -> None:
+@LOOKS
+def test_the_reference(demo: Demo, pages: Recorder, width: int, scheme: Scheme) -> None:
     page = pages.open(width=width, color_scheme=scheme)
     page.goto(f"{demo.url}/v1/docs#chat")
     expect(page.locator("#chat .example")).to_be_visible()

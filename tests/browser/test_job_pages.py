@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.api_client import Api
 from tests.browser.conftest import Demo, Recorder, picture
-from tests.browser.looks import assert_fits, assert_readable
+from tests.browser.looks import LOOKS, Scheme, assert_fits, assert_readable
 
 pytestmark = pytest.mark.browser
-LOOKS = pytest.mark.parametrize(
-    ("width", "scheme"), [(390, "light"), (390, "dark"), (1280, "light"), (1280, "dark")]
-)
-Scheme = Literal["light", "dark"]
 LONG = "# Long\n\n" + "word " * 50 + "\n\n" + "A" * 300
 
 
