@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -24,11 +23,12 @@ class SmallStorage(FileSystemStorage):
 
     room = 1000
 
-    def _save(self, name: str, content: File[Any]) -> str:
+    def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
+        assert name is not None
         data = content.read()
         if len(data) <= self.room:
             content.seek(0)
-            return super()._save(name, content)
+            return super().save(name, content, max_length)
         path = Path(self.path(name))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data[: self.room])
