@@ -97,3 +97,11 @@ def test_a_quote_that_opens_a_fence_hides_no_later_marker() -> None:
     assert first == "See and.\n```sh\nls x[1] [1]"
     assert marker_filter.feed_quote("\n\nAs said [2]. [3]") == "\n\nAs said. [3]"
     assert [placed.marker for placed in marker_filter.placed] == [1, 3]
+
+
+def test_a_quoting_model_marks_nothing_that_it_was_not_given() -> None:
+    marker_filter = MarkerFilter(KNOWN)
+    out = marker_filter.feed_quote("Words of a document. [2]")
+    out += marker_filter.feed_quote(" Others. [9]")
+    assert out == "Words of a document. [2] Others."
+    assert [placed.marker for placed in marker_filter.placed] == [2]

@@ -164,6 +164,29 @@ def test_a_dead_workers_job_is_taken_over_and_the_dead_write_nothing(plant: Plan
     assert plant.job(job).state == JobState.SUCCEEDED
 
 
+def test_the_dead_do_not_write_while_their_successor_works(plant: Plant) -> None:
+    """The job runs, as when it was theirs: only the token of the run tells them apart."""
+    job = plant.schedule(plant.text("Some text."))
+    dead = claimed()
+    assert dead is not None
+    expire(job)
+    with platform_scope("tests"):
+        assert requeue_expired() == 1
+    successor = claimed()
+    assert successor is not None and successor.pk == dead.pk
+    with tenant_scope(plant.tenant.pk):
+        late = JobRun(dead)
+        assert late.end(JobState.FAILED) is False
+        assert late.requeue(0, "late") is False
+        for write in (late.confirm, lambda: late.begin(["text"])):
+            with pytest.raises(LeaseLost):
+                write()
+        row = plant.job(job)
+        assert (row.state, row.run_token) == (JobState.RUNNING, successor.run_token)
+        assert row.under_way == []
+        assert JobRun(successor).end(JobState.SUCCEEDED) is True
+
+
 def test_a_job_that_kills_its_workers_fails_at_the_third(plant: Plant) -> None:
     source = plant.text("Some text.")
     job = plant.schedule(source)

@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from minirag.errors import ProviderUnavailable, QuotaExceeded
+from minirag.errors import AnswerLost, ProviderUnavailable, QuotaExceeded
 from minirag.types import TokenUsage
 from tenants.models import Tenant
 from tenants.scope import ScopeError, platform_scope, tenant_scope
@@ -206,6 +206,22 @@ def test_metered_failure_is_released_unless_something_was_used(
     event = UsageEvent.objects.get()
     assert event.status == ("settled" if reported else "released")
     assert spent() == (6 * 150 + 600 if reported else 0)
+
+
+def test_an_answer_that_was_lost_counts_as_estimated(in_tenant: Tenant) -> None:
+    """The provider charges for it, as far as anybody knows."""
+    with (
+        pytest.raises(AnswerLost),
+        metered(tenant_id=in_tenant.pk, kind=UsageKind.GENERATION, model=PAID, estimate=ESTIMATE),
+    ):
+        raise AnswerLost
+    event = UsageEvent.objects.get()
+    assert (event.status, event.estimated) == ("settled", True)
+    assert (event.input_tokens, event.output_tokens) == (
+        ESTIMATE.input_tokens,
+        ESTIMATE.output_tokens,
+    )
+    assert spent() == event.cost_nano > 0
 
 
 def test_what_a_dead_process_left_is_settled_as_estimated(in_tenant: Tenant) -> None:
