@@ -119,8 +119,8 @@ def _sweep_index(build_id: UUID, store: VectorStore) -> int:
         store.delete(build.space, build.tenant_id, PointSelector())
         if store.count(build.space, build.tenant_id, PointSelector()):
             return 0  # not yet: the next round tries again
-    build.state, build.credentials = BuildState.SWEPT, Credentials()
-    build.save(update_fields=["state", "credentials", "updated_at"])
+    build.state, build.credentials, build.set_aside = BuildState.SWEPT, Credentials(), Credentials()
+    build.save(update_fields=["state", "credentials", "set_aside", "updated_at"])
     return 1
 
 
