@@ -16,6 +16,7 @@ from django.test import Client
 from chat.retrieval import retrieve
 from ingestion import tasks
 from ingestion.checking import schedule_check
+from ingestion.housekeeping import keep_house
 from ingestion.models import IndexCheck, IngestJob, JobState
 from ingestion.selectors import list_jobs
 from minirag.errors import ProviderMisconfigured, RetrievalUnavailable
@@ -92,6 +93,25 @@ def test_a_wiped_store_comes_back_with_equal_results(plant: Plant, sources: list
     assert answers(plant, sources) == before
     for source in sources:
         plant.check(source)
+
+
+@pytest.mark.parametrize("gone", ["points", "collection"])
+def test_a_search_of_an_emptied_store_fails_and_never_says_that_nothing_is_known(
+    plant: Plant, sources: list[Source], gone: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    empty = plant.text("")
+    plant.wipe()
+    if gone == "collection":
+        assert plant.store.drop_empty(plant.space())
+    with pytest.raises(RetrievalUnavailable):
+        answers(plant, sources)
+    assert answers(plant, [empty]) == [[], [], []]
+    caplog.clear()
+    assert keep_house()["tenants whose index is empty"] == 1
+    assert "fsck_vectors --tenant" in caplog.text
+    assert fsck("--repair")[0] == 0
+    assert all(answers(plant, sources))
+    assert keep_house()["tenants whose index is empty"] == 0
 
 
 def test_orphans_and_doubles_are_found_and_deleted(plant: Plant, sources: list[Source]) -> None:
