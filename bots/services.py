@@ -20,7 +20,7 @@ from bots.validation import (
     slug_from,
 )
 from minirag.errors import Conflict, Forbidden, Invalid
-from minirag.providers.catalog import parse_model
+from minirag.providers.catalog import provider_of
 from sources.selectors import live_sources
 from tenants import audit
 from tenants.context import AuthContext
@@ -102,17 +102,7 @@ def _columns(auth: AuthContext, bot: BotProfile, values: Mapping[str, Any]) -> d
 
 
 def _needs_other_key(old: str, new: str) -> bool:
-    return not new.startswith(("local/", "fake/")) and _provider(old) != _provider(new)
-
-
-def _provider(model: str) -> str | None:
-    """The provider a model string names, or None for a local or no longer known one."""
-    if model.startswith(("local/", "fake/")):
-        return None
-    try:
-        return parse_model(model).provider_name
-    except Invalid:
-        return None
+    return not new.startswith(("local/", "fake/")) and provider_of(old) != provider_of(new)
 
 
 def _save_with_slug(bot: BotProfile, slug: str, columns: list[str] | None = None) -> None:

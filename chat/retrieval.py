@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
@@ -12,6 +13,7 @@ from chat.calls import CallOwner
 from chat.database import release_connections
 from chat.evidence import evidence
 from minirag import sparse, wiring
+from minirag.errors import RetrievalUnavailable
 from minirag.protocols import Embedder
 from minirag.types import Passage, StoreHit, TokenUsage, Vector, VectorQuery, VectorSpace
 from sources.models import Chunk
@@ -19,6 +21,9 @@ from tenants.models import Tenant
 from usage import ledger
 from usage.models import UsageKind
 
+log = logging.getLogger(__name__)
+
+REPAIR = "run manage.py fsck_vectors --repair"
 # The most hits ever asked of the store at once.
 _FETCH_LIMIT = 500
 
@@ -87,6 +92,7 @@ def _search(space: VectorSpace, tenant_id: UUID, query: VectorQuery) -> list[Pas
     fetch = min(query.limit * settings.MINIRAG_SEARCH_OVERFETCH, _FETCH_LIMIT)
     seen: frozenset[UUID] = frozenset()
     live: list[Passage] = []
+    hits: Sequence[StoreHit] = ()
     for _ in range(settings.MINIRAG_SEARCH_TRIES):
         hits = store.search(space, tenant_id, replace(query, limit=fetch))
         live, dropped = _dispose(hits, query.source_ids)
@@ -96,7 +102,30 @@ def _search(space: VectorSpace, tenant_id: UUID, query: VectorQuery) -> list[Pas
             break
         seen = points
         fetch = min(fetch * 4, _FETCH_LIMIT) if starved else fetch
+    if not hits:
+        return _unless_lost(space, tenant_id, query)
     return live
+
+
+def _unless_lost(space: VectorSpace, tenant_id: UUID, query: VectorQuery) -> list[Passage]:
+    """Nothing was near: then there is nothing, or the store has lost it.
+
+    Nearness has no limit and points come before their rows, so chunk rows without any hit mean a
+    collection that is missing or empty. That is no answer, least of all "nothing is known".
+    """
+    rows = Chunk.objects.filter(
+        source_id__in=query.source_ids,
+        source__deleted_at__isnull=True,
+        document__deleted_at__isnull=True,
+    )
+    if not rows.exists():
+        return []
+    # They may have come between the two reads.
+    hits = wiring.vector_store().search(space, tenant_id, query)
+    if not hits and rows.exists():
+        log.error("tenant %s: %s holds none of its points; %s", tenant_id, space.collection, REPAIR)
+        raise RetrievalUnavailable("The search index has lost this content and must be repaired.")
+    return _dispose(hits, query.source_ids)[0]
 
 
 def _dispose(hits: Sequence[StoreHit], source_ids: Sequence[UUID]) -> tuple[list[Passage], bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from ingestion.clock import database_now
 from ingestion.endings import settle_build
@@ -17,7 +18,8 @@ from ingestion.models import (
     JobState,
 )
 from ingestion.services import queue_job, stop_job
-from minirag.errors import Conflict
+from minirag.errors import Conflict, Invalid
+from minirag.providers.catalog import provider_of
 from minirag.types import Credentials
 from sources.selectors import tenant_has_chunks
 from tenants import audit
@@ -56,6 +58,36 @@ def wanted_embedding(tenant: Tenant) -> Wanted:
     return Wanted(build.model, build.credentials, build)
 
 
+def held_credentials(tenant: Tenant, model: str) -> Credentials | None:
+    """What the tenant has given for this very model; None where it has or keeps no index of it."""
+    wanted = wanted_embedding(tenant)
+    if model == wanted.model:
+        return wanted.credentials
+    if model == tenant.embedding_model:
+        found: Credentials = tenant.embedding_credentials
+        return found
+    kept = _kept().filter(model=model).first()
+    return None if kept is None else kept.credentials
+
+
+def credentials_for(tenant: Tenant, model: str) -> Credentials:
+    """What a change that names only the model goes on with.
+
+    Raises ``Invalid`` where that would be a key of another provider: it must not travel there.
+    """
+    held = held_credentials(tenant, model)
+    if held is not None:
+        return held
+    wanted = wanted_embedding(tenant)
+    provider = provider_of(model, "embedding")
+    if provider is None or not wanted.credentials:
+        return Credentials()
+    if provider != provider_of(wanted.model, "embedding"):
+        words = "The stored credentials are another provider's: send this one's, or null."
+        raise Invalid.field("embedding_credentials", words)
+    return wanted.credentials
+
+
 @transaction.atomic
 def change_embedding(
     auth: AuthContext, tenant: Tenant, *, model: str, credentials: Credentials
@@ -78,8 +110,7 @@ def change_embedding(
     if model == tenant.embedding_model or not tenant_has_chunks():
         return set_embedding(auth, tenant, model=model, credentials=credentials, has_chunks=False)
     build = _reusable(model) or _fresh(tenant, model)
-    build.credentials = credentials
-    _begin(auth, build)
+    _begin(auth, build, credentials)
     _record(auth, tenant, "tenant.update", build, len(credentials.values))
     return tenant
 
@@ -106,8 +137,8 @@ def schedule_rebuild(
     )  # fmt: skip
     build = given_up.order_by("-version").first()
     build = build or _fresh(tenant, model)
-    build.copies, build.credentials = copies, tenant.embedding_credentials
-    job = _begin(auth, build)
+    build.copies = copies
+    job = _begin(auth, build, tenant.embedding_credentials)
     _record(auth, tenant, "tenant.reindex", build, 0)
     return job
 
@@ -121,8 +152,7 @@ def schedule_rollback(auth: AuthContext, tenant: Tenant) -> IngestJob:
     tenant = Tenant.objects.select_for_update().get(pk=tenant.pk)
     if active_build() is not None:
         raise Conflict("An index is being built. Cancel that first; the live one is untouched.")
-    kept = IndexBuild.objects.filter(state=BuildState.KEPT, kept_until__gt=database_now())
-    build = kept.order_by("-kept_until").first()
+    build = _kept().first()
     if build is None:
         raise Conflict("No former index is kept any more.")
     job = _begin(auth, build)
@@ -130,8 +160,21 @@ def schedule_rollback(auth: AuthContext, tenant: Tenant) -> IngestJob:
     return job
 
 
-def _begin(auth: AuthContext, build: IndexBuild) -> IngestJob:
+def _kept() -> QuerySet[IndexBuild]:
+    """Former indexes that can answer again, the latest first."""
+    rows = IndexBuild.objects.filter(state=BuildState.KEPT, kept_until__gt=database_now())
+    return rows.order_by("-kept_until")
+
+
+def _begin(
+    auth: AuthContext, build: IndexBuild, credentials: Credentials | None = None
+) -> IngestJob:
+    """``credentials`` to be tried: those of a kept index come back if the build fails."""
     job = queue_job(auth, JobKind.REINDEX, source_id=None)
+    if build.state == BuildState.KEPT:
+        build.put_credentials_aside()
+    if credentials is not None:
+        build.credentials = credentials
     build.state, build.job_id, build.error = BuildState.BUILDING, job.pk, None
     build.done = build.total = 0
     build.save()

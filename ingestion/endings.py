@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from ingestion.clock import database_now
 from ingestion.models import (
@@ -57,6 +57,7 @@ def settle_build(job: IngestJob, state: JobState | str, error: ErrorField | None
         builds.update(state=BuildState.BUILDING)
     elif state in (JobState.FAILED, JobState.CANCELLED):
         failed = state == JobState.FAILED
+        _exchange_credentials(builds)
         builds.filter(was_live=True).update(state=BuildState.KEPT, error=error)
         # A failed one can be tried again for a while; a cancelled one is swept next.
         later = timedelta(hours=settings.MINIRAG_INDEX_KEEP_HOURS if failed else 0)
@@ -65,6 +66,15 @@ def settle_build(job: IngestJob, state: JobState | str, error: ErrorField | None
             error=error,
             kept_until=database_now() + later,
         )
+
+
+def _exchange_credentials(builds: QuerySet[IndexBuild]) -> None:
+    """An index that has answered gets back what it was reached with; what was tried is put aside.
+
+    Or the other way about, before the same is tried again.
+    """
+    kept = builds.filter(was_live=True).exclude(set_aside="")
+    kept.update(credentials=F("set_aside"), set_aside=F("credentials"))
 
 
 def reopen_build(job: IngestJob) -> None:
@@ -77,7 +87,9 @@ def reopen_build(job: IngestJob) -> None:
     others = IndexBuild.objects.filter(tenant_id=job.tenant_id, state__in=BUILD_STATES)
     if others.exclude(pk=build.pk).exists():
         raise Conflict("Another index is being built.")
-    IndexBuild.objects.filter(pk=build.pk).update(state=BuildState.BUILDING, error=None)
+    ended = IndexBuild.objects.filter(pk=build.pk)
+    _exchange_credentials(ended.exclude(state__in=BUILD_STATES))
+    ended.update(state=BuildState.BUILDING, error=None)
 
 
 def settle_source(

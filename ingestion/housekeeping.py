@@ -20,7 +20,8 @@ from ingestion.models import (
     JobState,
     TenantTurn,
 )
-from ingestion.pipeline.index import Shelf, known_space, shelves
+from ingestion.pipeline.filling import live_chunks
+from ingestion.pipeline.index import Shelf, known_shelf, known_space, shelves
 from ingestion.pipeline.removal import erase_rows
 from ingestion.pipeline.versions import live_points
 from minirag import wiring
@@ -29,6 +30,7 @@ from minirag.types import Credentials, PointSelector
 from sources.models import Document
 from sources.orphans import remove_orphans
 from tenants.idempotency import sweep_expired
+from tenants.models import Tenant
 from tenants.scope import platform_scope, tenant_scope
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ _UPLOAD = timedelta(days=1)
 # Sources looked at in one round, and documents of one in one transaction.
 _MOST_SOURCES = 200
 _BATCH = 50
+_EMPTY = "the vector store is empty for %s (%s): run manage.py fsck_vectors --tenant %s --repair"
 # Indexes swept in one round.
 _MOST_INDEXES = 50
 
@@ -119,9 +122,27 @@ def _sweep_index(build_id: UUID, store: VectorStore) -> int:
         store.delete(build.space, build.tenant_id, PointSelector())
         if store.count(build.space, build.tenant_id, PointSelector()):
             return 0  # not yet: the next round tries again
-    build.state, build.credentials = BuildState.SWEPT, Credentials()
-    build.save(update_fields=["state", "credentials", "updated_at"])
+    build.state, build.credentials, build.set_aside = BuildState.SWEPT, Credentials(), Credentials()
+    build.save(update_fields=["state", "credentials", "set_aside", "updated_at"])
     return 1
+
+
+def empty_indexes() -> int:
+    """Tenants with chunks whose index holds no point at all: wiped, lost, or another store's.
+
+    Their searches fail until it is repaired; the log says so to whoever runs the server.
+    """
+    found = 0
+    for tenant in list(Tenant.objects.filter(index_dimensions__isnull=False).order_by("pk")):
+        with tenant_scope(tenant.pk):
+            shelf = known_shelf(tenant.pk)
+            if shelf is None or not live_chunks().exists():
+                continue
+            # Points come before their rows, so rows without any are no ingest under way.
+            if not shelf.store.count(shelf.space, shelf.tenant_id, PointSelector()):
+                found += 1
+                log.error(_EMPTY, tenant.slug, shelf.space.collection, tenant.slug)
+    return found
 
 
 def hold_still(tenant_id: UUID, source_id: UUID | None = None, *, but: UUID | None = None) -> bool:
@@ -153,4 +174,5 @@ _STEPS: Mapping[str, Callable[[], int]] = {
     "expired idempotency records": lambda: sweep_expired(),
     "points of jobs that broke off": sweep_leftovers,
     "indexes that are not needed": sweep_indexes,
+    "tenants whose index is empty": empty_indexes,
 }

@@ -143,7 +143,11 @@ class IndexBuild(TenantOwned):
     """
 
     model = models.CharField(max_length=200)
+    # Those of the attempt under way, or of the index that stands.
     credentials = EncryptedCredentialsField()
+    # Of an index that has answered: while another attempt is under way, what it was reached with;
+    # after one that failed, what that one was asked to try.
+    set_aside = EncryptedCredentialsField(sealed_as="credentials")
     # Null until the model was asked.
     dimensions = models.PositiveIntegerField(null=True, editable=False)
     version = models.PositiveIntegerField(default=1)
@@ -180,6 +184,10 @@ class IndexBuild(TenantOwned):
         """Its collection. Only once its dimensions are known."""
         assert self.dimensions is not None
         return VectorSpace(self.model, self.dimensions, self.version)
+
+    def put_credentials_aside(self) -> None:
+        """Before others are tried. As ciphertext: they need not be readable to be kept."""
+        self.__dict__["set_aside"] = self.__dict__["credentials"]
 
 
 class TenantTurn(models.Model):

@@ -135,11 +135,13 @@ class EncryptedCredentialsField(_TextField):
     """A flat mapping of strings, encrypted. Reads as ``Credentials`` (empty when none is set).
 
     The model says whose it is by ``tenant_id`` (or, for a tenant itself, its ``pk``).
+    ``sealed_as`` names the column of the same table whose values may be moved here as they are.
     """
 
     descriptor_class = _CredentialsAttribute
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, sealed_as: str = "", **kwargs: Any) -> None:
+        self.sealed_as = sealed_as
         kwargs.setdefault("default", "")
         kwargs.setdefault("blank", True)
         kwargs.setdefault("editable", False)
@@ -154,7 +156,13 @@ class EncryptedCredentialsField(_TextField):
     def context(self, instance: models.Model) -> str:
         """The owner and place a value is bound to."""
         owner = getattr(instance, "tenant_id", None) or instance.pk
-        return f"tenant:{owner}/{instance._meta.db_table}/{self.attname}"
+        return f"tenant:{owner}/{instance._meta.db_table}/{self.sealed_as or self.attname}"
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        if self.sealed_as:
+            kwargs["sealed_as"] = self.sealed_as
+        return name, path, args, kwargs
 
     def from_db_value(self, value: str | None, *_: Any) -> Sealed:
         return Sealed(value or "")

@@ -26,6 +26,7 @@ _COUNTS = {
     "missing": "missing",
     "doubles": "doubles",
     "orphans": "orphans",
+    "waiting": "kept for a running job or a retry",
     "wrong_payloads": "wrong payloads",
     "wrong_vectors": "wrong vectors",
 }

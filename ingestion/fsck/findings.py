@@ -43,6 +43,8 @@ class Findings:
     doubles: int = 0
     # Points of documents that are no more.
     orphans: int = 0
+    # Points of work that is under way: a running job's, a deletion's, or kept for a retry.
+    waiting: int = 0
     # All points that no row names.
     unnamed: frozenset[UUID] = frozenset()
     # Points that carry other ids than the row that names them.
@@ -68,6 +70,7 @@ class Findings:
             "missing_by_source": {str(pk): count for pk, count in self.missing.items()},
             "doubles": self.doubles,
             "orphans": self.orphans,
+            "waiting": self.waiting,
             "wrong_payloads": len(self.payloads),
             "wrong_vectors": len(self.vectors),
             "other_indexes": [one.as_dict() for one in self.beside],

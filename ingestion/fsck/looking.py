@@ -5,7 +5,8 @@ Points of work that is under way (a running job's documents) are no faults.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TypeVar
 from uuid import UUID
@@ -41,7 +42,8 @@ def check_tenant(tenant: Tenant) -> Findings:
             return Findings(tenant.pk, tenant.slug)
         points, payloads = _points(shelf)
         unnamed = _unnamed(shelf, points)
-        doubles = _of_standing(shelf, unnamed)
+        doubles = _of_standing(unnamed)
+        named = set(live_chunks().order_by().values_list("qdrant_point_id", flat=True).iterator())
         return Findings(
             tenant.pk,
             tenant.slug,
@@ -52,6 +54,7 @@ def check_tenant(tenant: Tenant) -> Findings:
             missing=_missing(shelf, points),
             doubles=doubles,
             orphans=len(unnamed) - doubles,
+            waiting=len(points - named) - len(unnamed.keys() - named),
             unnamed=frozenset(unnamed),
             payloads=frozenset(payloads),
             vectors=frozenset(_wrong_vectors(shelf)),
@@ -113,39 +116,50 @@ def _missing(shelf: Shelf, points: set[UUID]) -> dict[UUID, int]:
     return found
 
 
-def _unnamed(shelf: Shelf, points: set[UUID]) -> set[UUID]:
-    """Points that no row names, still held by the store.
+def _unnamed(shelf: Shelf, points: set[UUID]) -> dict[UUID, UUID | None]:
+    """Points that no row names, still held by the store, each with the document it is of.
 
     Without those that a running job is about to name, or a retry of one that broke off lately.
     """
     named = set(Chunk.objects.order_by().values_list("qdrant_point_id", flat=True).iterator())
     suspects = points - named
-    if not suspects:
-        return suspects
+    under_way = _under_way() if suspects else set()
+    found: dict[UUID, UUID | None] = {}
+    for batch in batches(suspects):
+        stored = shelf.store.scroll(shelf.space, shelf.tenant_id, PointSelector(point_ids=batch))
+        held = {
+            p.id: p.document_id for p in stored if (p.document_id, p.source_id) not in under_way
+        }
+        # A job may have named it, and come to its end, while we looked.
+        late = Chunk.objects.filter(qdrant_point_id__in=list(held)).order_by()
+        late_ids = set(late.values_list("qdrant_point_id", flat=True))
+        found.update((pk, document) for pk, document in held.items() if pk not in late_ids)
+    return found
+
+
+def _under_way() -> set[tuple[UUID | None, UUID | None]]:
+    """Documents, with their sources, whose unnamed points are somebody's.
+
+    A point does not say which attempt made it, but the mark on its document is as exact: it is
+    written before the first point that no row names, and taken off when all such are deleted. So
+    what is passed over here goes by itself: with the running job's end, with the retry, or, when
+    the time for one is over, with the housekeeping; and nothing of any other document is.
+    """
     running = IngestJob.objects.filter(state=JobState.RUNNING).exclude(kind=JobKind.CHECK)
     busy = Q(source_id__in=running.values("source_id"))
     kept = Q(source_id__in=kept_for_retry().values("source_id"))
-    under_way = Document.objects.filter(busy | kept, stale_points=True)
-    for batch in batches(under_way.values_list("pk", flat=True)):
-        selector = PointSelector(document_ids=batch)
-        suspects -= set(shelf.store.scroll_ids(shelf.space, shelf.tenant_id, selector))
-    return {pk for batch in batches(suspects) for pk in held(shelf, batch)}
+    rows = Document.objects.filter(busy | kept, stale_points=True).order_by()
+    return set(rows.values_list("pk", "source_id"))
 
 
-def _of_standing(shelf: Shelf, unnamed: set[UUID]) -> int:
+def _of_standing(unnamed: Mapping[UUID, UUID | None]) -> int:
     """How many of the points belong to documents that stand."""
-    if not unnamed:
-        return 0
+    points = Counter(document_id for document_id in unnamed.values() if document_id is not None)
     documents = Document.objects.filter(deleted_at__isnull=True, source__deleted_at__isnull=True)
-    ids = list(documents.order_by().values_list("pk", flat=True))
     return sum(
-        shelf.store.count(
-            shelf.space,
-            shelf.tenant_id,
-            PointSelector(document_ids=some, point_ids=batch),
-        )
-        for some in batches(ids)
-        for batch in batches(unnamed)
+        points[pk]
+        for batch in batches(points)
+        for pk in documents.filter(pk__in=batch).order_by().values_list("pk", flat=True)
     )
 
 
@@ -181,7 +195,7 @@ def strays_of(shelf: Shelf, state: str) -> set[UUID]:
     if state in BUILD_STATES:
         return set()
     points = set(shelf.store.scroll_ids(shelf.space, shelf.tenant_id, PointSelector()))
-    return points if state == BuildState.SWEPT else _unnamed(shelf, points)
+    return points if state == BuildState.SWEPT else set(_unnamed(shelf, points))
 
 
 def held(shelf: Shelf, point_ids: Sequence[UUID]) -> set[UUID]:

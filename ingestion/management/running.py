@@ -41,10 +41,10 @@ def finish(job_ids: Collection[UUID], stderr: Any, *, status: int = 1) -> list[I
     return jobs
 
 
-def tenant_by_slug(slug: str) -> Tenant:
-    """Raises ``CommandError`` where there is none."""
+def tenant_by_slug(slug: str, *, status: int = 1) -> Tenant:
+    """Raises ``CommandError`` (exit ``status``) where there is none."""
     with platform_scope("a command names a tenant"):
         tenant: Tenant | None = Tenant.objects.filter(slug=slug).first()
     if tenant is None:
-        raise CommandError(f"There is no tenant '{slug}'.")
+        raise CommandError(f"There is no tenant '{slug}'.", returncode=status)
     return tenant

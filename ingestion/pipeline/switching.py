@@ -114,7 +114,7 @@ def switch(run: JobRun, build_id: UUID) -> None:
         ]
     )
     build.state, build.was_live, build.kept_until, build.error = BuildState.LIVE, True, None, None
-    build.credentials = Credentials()  # they are the tenant's now
+    build.credentials = build.set_aside = Credentials()  # they are the tenant's now
     build.done = build.total
     build.save()
 

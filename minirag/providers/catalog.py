@@ -126,6 +126,16 @@ def parse_model(model: str, kind: Kind = "chat") -> ModelRef:
     return ModelRef(provider_name, name, provider)
 
 
+def provider_of(model: str, kind: Kind = "chat") -> str | None:
+    """The provider that a model string names; None for a local or no longer known one."""
+    if model.startswith(("local/", "fake/")):
+        return None
+    try:
+        return parse_model(model, kind).provider_name
+    except Invalid:
+        return None
+
+
 def validate_model(model: str, kind: Kind = "chat") -> None:
     """Raise ``Invalid`` (field ``model``) unless ``build_…`` will take the string."""
     if model in LOCAL_MODELS[kind] or (settings.MINIRAG_FAKES and model in FAKE_MODELS[kind]):

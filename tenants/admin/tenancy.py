@@ -15,7 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from ingestion.builds import change_embedding, wanted_embedding
+from ingestion.builds import change_embedding, held_credentials
 from ingestion.services import schedule_tenant_delete
 from minirag.providers import allowed_credential_keys
 from minirag.types import Credentials
@@ -166,15 +166,10 @@ class TenantAdmin(ShownOnce, DomainAdmin):
     ) -> None:
         model = data["embedding_model"]
         given = {name: data[name] for name in ("api_key", "api_base") if data.get(name)}
-        wanted = wanted_embedding(tenant)
         if "embedding_model" not in form_changes and not given:
             return
-        held = {
-            tenant.embedding_model: tenant.embedding_credentials,
-            wanted.model: wanted.credentials,
-        }
-        stored = held[model].values if model in held else {}
-        kept = {k: v for k, v in stored.items() if k in allowed_credential_keys(model)}
+        stored = held_credentials(tenant, model) or Credentials()
+        kept = {k: v for k, v in stored.values.items() if k in allowed_credential_keys(model)}
         change_embedding(auth, tenant, model=model, credentials=Credentials({**kept, **given}))
 
     def response_add(

@@ -12,7 +12,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ingestion.builds import change_embedding, wanted_embedding
+from ingestion.builds import change_embedding, credentials_for, wanted_embedding
 from minirag.errors import Conflict, ErrorCode, Unauthenticated
 from minirag.types import Credentials
 from tenants import idempotency
@@ -141,14 +141,11 @@ class OwnTenant(TenantView):
         return Response(_shown(tenant))
 
     def _set_embedding(self, tenant: Tenant, data: dict[str, Any]) -> Tenant:
-        wanted = wanted_embedding(tenant)
-        model = data.get("embedding_model", wanted.model)
+        model = data.get("embedding_model", wanted_embedding(tenant).model)
         if "embedding_credentials" in data:
             credentials = Credentials(data["embedding_credentials"] or {})
-        elif model == tenant.embedding_model:
-            credentials = tenant.embedding_credentials
         else:
-            credentials = wanted.credentials
+            credentials = credentials_for(tenant, model)
         return change_embedding(self.auth, tenant, model=model, credentials=credentials)
 
 

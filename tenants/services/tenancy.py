@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.text import slugify
 
+from minirag.egress import check_url
 from minirag.errors import Conflict, Invalid
 from minirag.providers import validate_credentials, validate_model
 from minirag.types import Credentials
@@ -129,10 +130,15 @@ def _on_embedding_field(error: Invalid) -> Invalid:
 
 
 def check_embedding(model: str, credentials: Credentials) -> None:
-    """Raises ``Invalid`` for a model that is not known, and for what its provider cannot take."""
+    """Raises ``Invalid`` for a model that is not known, and for what its provider cannot take.
+
+    ``AddressRefused`` for a base that may not be called. As with a bot, a key may come later.
+    """
     try:
         validate_model(model, "embedding")
         validate_credentials(model, credentials.values, "embedding")
+        if base := credentials.values.get("api_base"):
+            check_url(base, "provider", field="credentials")
     except Invalid as error:
         raise _on_embedding_field(error) from error
 

@@ -16,9 +16,10 @@ from django.test import Client
 from chat.retrieval import retrieve
 from ingestion import tasks
 from ingestion.checking import schedule_check
+from ingestion.housekeeping import keep_house
 from ingestion.models import IndexCheck, IngestJob, JobState
 from ingestion.selectors import list_jobs
-from minirag.errors import RetrievalUnavailable
+from minirag.errors import ProviderMisconfigured, RetrievalUnavailable
 from minirag.types import Point, PointSelector, SparseVector
 from sources.models import Source
 from tenants.models import Role, Tenant
@@ -94,6 +95,25 @@ def test_a_wiped_store_comes_back_with_equal_results(plant: Plant, sources: list
         plant.check(source)
 
 
+@pytest.mark.parametrize("gone", ["points", "collection"])
+def test_a_search_of_an_emptied_store_fails_and_never_says_that_nothing_is_known(
+    plant: Plant, sources: list[Source], gone: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    empty = plant.text("")
+    plant.wipe()
+    if gone == "collection":
+        assert plant.store.drop_empty(plant.space())
+    with pytest.raises(RetrievalUnavailable):
+        answers(plant, sources)
+    assert answers(plant, [empty]) == [[], [], []]
+    caplog.clear()
+    assert keep_house()["tenants whose index is empty"] == 1
+    assert "fsck_vectors --tenant" in caplog.text
+    assert fsck("--repair")[0] == 0
+    assert all(answers(plant, sources))
+    assert keep_house()["tenants whose index is empty"] == 0
+
+
 def test_orphans_and_doubles_are_found_and_deleted(plant: Plant, sources: list[Source]) -> None:
     chunk = plant.chunks(sources[0])[0]
     before = answers(plant, sources)
@@ -138,6 +158,64 @@ def test_points_of_a_running_job_are_no_orphans(plant: Plant, sources: list[Sour
     working.join(20)
     assert plant.job(job).state == JobState.SUCCEEDED
     plant.check(sources[0])
+
+
+def test_points_of_a_job_that_broke_off_are_counted_for_themselves(
+    plant: Plant, sources: list[Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They wait for a retry; what belongs to no such document is an orphan all the same."""
+    plant.upload(sources[0], kettle_md=KETTLE + "\n\n## New\n\nA part that is new.")
+
+    def fails(*_: Any) -> None:
+        raise ProviderMisconfigured("The key is wrong.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ingestion.pipeline.versions.flip", fails)
+        assert plant.ingest(sources[0]).state == JobState.FAILED
+    status, figures = fsck()
+    assert status == 0 and figures["waiting"] > 0
+    chunk = plant.chunks(sources[0])[0]
+    plant_point(plant, chunk.document_id, uuid4(), chunk.pk)  # says another source than it has
+    desk = plant.chunks(sources[1])[0]
+    plant_point(plant, desk.document_id, desk.source_id, desk.pk)
+    plant_point(plant, uuid4(), sources[0].pk, uuid4())
+    status, figures = fsck()
+    assert status == 1 and (figures["doubles"], figures["orphans"]) == (2, 1)
+    counted = sum(figures[name] for name in ("rows", "doubles", "orphans", "waiting"))
+    assert figures["points"] == counted
+    out = StringIO()
+    with pytest.raises(SystemExit):
+        call_command("fsck_vectors", stdout=out)
+    assert f"{figures['waiting']} kept for a running job or a retry" in out.getvalue()
+    status, after = fsck("--repair")
+    assert status == 0 and after["waiting"] == figures["waiting"]
+
+
+def test_the_store_is_asked_once_for_each_batch_of_unnamed_points(
+    plant: Plant, sources: list[Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(12):
+        plant_point(plant, uuid4(), uuid4(), uuid4())
+    monkeypatch.setattr("ingestion.fsck.looking.BATCH", 4)
+    asked: list[PointSelector] = []
+    for name in ("count", "scroll", "scroll_ids"):
+        method = getattr(plant.store, name)
+
+        def noted(space: Any, tenant_id: Any, selector: Any, method: Any = method) -> Any:
+            asked.append(selector)
+            return method(space, tenant_id, selector)
+
+        monkeypatch.setattr(plant.store, name, noted)
+    assert fsck()[1]["orphans"] == 12
+    live = sum(len(plant.chunks(source)) for source in sources)
+    # All points once, the unnamed by fours, and the look at vectors.
+    assert len(asked) <= 1 + 3 + -(-live // 4)
+
+
+def test_a_tenant_that_is_not_there_was_not_looked_at(plant: Plant) -> None:
+    with pytest.raises(CommandError) as caught:
+        call_command("fsck_vectors", "--tenant", "nope", stdout=StringIO())
+    assert caught.value.returncode == 2
 
 
 def test_a_store_that_is_away_is_not_called_clean(

@@ -160,3 +160,34 @@ def test_the_model_stays_once_there_are_chunks(tenant: Tenant) -> None:
                 credentials=Credentials(),
                 has_chunks=True,
             )
+
+
+@pytest.mark.parametrize(
+    "base", ["http://127.0.0.1:5432", "http://169.254.169.254/", "http://[::1]/"]
+)
+def test_a_base_that_may_not_be_called_is_refused_when_it_is_given(
+    client_a: Client, tenant: Tenant, base: str
+) -> None:
+    body = {
+        "embedding_model": "openai/text-embedding-3-small",
+        "embedding_credentials": {"api_key": "sk-1234567890", "api_base": base},
+    }
+    answer = client_a.patch("/v1/tenants/me", body, content_type=JSON)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "address_refused")
+    assert client_a.get("/v1/tenants/me").json()["embedding_credentials_set"] is False
+
+
+def test_a_key_does_not_travel_to_another_provider(client_a: Client) -> None:
+    body: dict[str, Any] = {
+        "embedding_model": "openai/text-embedding-3-small",
+        "embedding_credentials": {"api_key": "sk-1234567890"},
+    }
+    assert client_a.patch("/v1/tenants/me", body, content_type=JSON).status_code == 200
+    alone = {"embedding_model": "voyage/voyage-3"}
+    answer = client_a.patch("/v1/tenants/me", alone, content_type=JSON)
+    assert answer.status_code == 400
+    assert list(answer.json()["error"]["fields"]) == ["embedding_credentials"]
+    both = alone | {"embedding_credentials": None}
+    assert client_a.patch("/v1/tenants/me", both, content_type=JSON).status_code == 200
+    home = {"embedding_model": "local/minilm-l6-v2"}
+    assert client_a.patch("/v1/tenants/me", home, content_type=JSON).status_code == 200

@@ -80,6 +80,7 @@ def in_words(one: dict[str, Any]) -> str:
     line = (
         f"{one['rows']} rows, {one['points']} points, {one['missing']} missing, "
         f"{one['doubles']} doubles, {one['orphans']} orphans, "
+        f"{one['waiting']} kept for a running job or a retry, "
         f"{one['wrong_payloads']} wrong payloads, {one['wrong_vectors']} wrong vectors"
     )
     strays = sum(other["strays"] for other in one["other_indexes"])
@@ -88,7 +89,7 @@ def in_words(one: dict[str, Any]) -> str:
 
 def _tenants(slug: str) -> list[Tenant]:
     if slug:
-        return [tenant_by_slug(slug)]
+        return [tenant_by_slug(slug, status=2)]
     with platform_scope("compare the index with the rows of every tenant"):
         return list(Tenant.objects.order_by("created_at"))
 
