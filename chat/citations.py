@@ -124,10 +124,16 @@ def _draft(passage: Passage, start: int, end: int, verified: bool) -> CitationDr
         source_id=passage.source_id,
         title=passage.title,
         url=passage.url,
-        page=passage.page,
+        page=_page_at(passage, passage.start + start),
         heading_path=passage.heading_path,
         start=passage.start + start,
         end=passage.start + end,
         quote=passage.text[start:end],
         verified=verified,
     )
+
+
+def _page_at(passage: Passage, place: int) -> int | None:
+    """The page of ``place``: a passage may begin on an earlier one."""
+    pages = [number for begins, number in passage.page_breaks if begins <= place]
+    return pages[-1] if pages else passage.page

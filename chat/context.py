@@ -105,11 +105,17 @@ def _recent(history: Sequence[ChatTurn], model: ChatModel) -> tuple[tuple[ChatTu
 
 def _block(passage: Passage) -> str:
     where = " > ".join((passage.title, *passage.heading_path))
-    page = f", page {passage.page}" if passage.page else ""
     return (
         f'<passage number="{passage.marker}">\n'
-        f"{_as_data(f'From: {where}{page}')}\n{_as_data(passage.text)}\n</passage>"
+        f"{_as_data(f'From: {where}{_pages(passage)}')}\n{_as_data(passage.text)}\n</passage>"
     )
+
+
+def _pages(passage: Passage) -> str:
+    if passage.page is None:
+        return ""
+    last = passage.page_breaks[-1][1] if passage.page_breaks else passage.page
+    return f", page {passage.page}" if last == passage.page else f", pages {passage.page}-{last}"
 
 
 def _as_data(text: str) -> str:

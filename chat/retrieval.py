@@ -167,6 +167,7 @@ def _passage(chunk: Chunk, hit: StoreHit) -> Passage:
         score=hit.score,
         cosine=hit.cosine,
         page=chunk.page,
+        page_breaks=tuple((start, number) for start, number in chunk.page_breaks),
         heading_path=tuple(chunk.heading_path),
         url=document.url or None,
         metadata=dict(document.metadata),

@@ -108,7 +108,9 @@ class TextChunk(Span):
     text: str
     token_count: int
     heading_path: tuple[str, ...] = ()
+    # The page it starts on; the places in the document where further pages begin, with their page.
     page: int | None = None
+    page_breaks: tuple[tuple[int, int], ...] = ()
 
 
 # --- vectors -----------------------------------------------------------------------------------
@@ -235,6 +237,7 @@ class Passage:
     score: float
     cosine: float
     page: int | None = None
+    page_breaks: tuple[tuple[int, int], ...] = ()
     heading_path: tuple[str, ...] = ()
     url: str | None = None
     metadata: Mapping[str, JSONScalar] = field(default_factory=dict)

@@ -154,6 +154,9 @@ class Chunk(TenantOwned):
     start = models.PositiveIntegerField()
     end = models.PositiveIntegerField()
     page = models.PositiveIntegerField(null=True, blank=True)
+    # Where further pages begin inside it: [[offset in the document, page], …]. A quote of a chunk
+    # over several pages is cited with its own.
+    page_breaks = models.JSONField(default=list, blank=True, editable=False)
     heading_path = models.JSONField(default=list, blank=True)
     token_count = models.PositiveIntegerField()
     enabled = models.BooleanField(default=True)

@@ -7,7 +7,7 @@ tokens differ from the whole's at its edges. No chunk counts more than its size.
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -188,6 +188,7 @@ def chunk_text(
                     token_count=counted,
                     heading_path=section.path,
                     page=page_of.at(start),
+                    page_breaks=page_of.breaks(start, end),
                 )
             )
     return chunks
@@ -213,3 +214,8 @@ class _Pages:
     def at(self, place: int) -> int | None:
         index = bisect_right(self._starts, place) - 1
         return self._pages[index].number if index >= 0 else None
+
+    def breaks(self, start: int, end: int) -> tuple[tuple[int, int], ...]:
+        """The pages that begin behind ``start`` and before ``end``."""
+        inside = slice(bisect_right(self._starts, start), bisect_left(self._starts, end))
+        return tuple((page.start, page.number) for page in self._pages[inside])

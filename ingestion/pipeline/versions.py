@@ -21,10 +21,12 @@ from sources.models import Chunk, Document, DocumentStatus
 from sources.uploads import discard_on_commit
 from tenants.bulk import upsert
 
+# What a flip writes on a chunk whose text stands; and where only its point is new.
 _REWRITTEN = (
-    "ordinal", "start", "end", "page", "heading_path", "token_count", "qdrant_point_id",
-    "embedded_hash",
+    "ordinal", "start", "end", "page", "page_breaks", "heading_path", "token_count",
+    "qdrant_point_id", "embedded_hash",
 )  # fmt: skip
+_NEW_POINT = ("qdrant_point_id", "embedded_hash")
 # What a flip writes on a document; and where only its points are new.
 _SAME = ("generation", "status", "error", "updated_at", "flipped_by")
 _NEW = (
@@ -124,7 +126,10 @@ def _write_chunks(wanted: Sequence[_Flip]) -> None:
         keep = {planned.id for _, plan in wanted for planned in plan.chunks}
         rows = Chunk.objects.filter(document_id__in=known)
         _delete_chunks(set(rows.values_list("id", flat=True)) - keep)
-    upsert([row for document, plan in wanted for row in _chunk_rows(document, plan)], _REWRITTEN)
+    new = [pair for pair in wanted if pair[1].facts is not None]
+    same = [pair for pair in wanted if pair[1].facts is None]
+    upsert([row for document, plan in new for row in _chunk_rows(document, plan)], _REWRITTEN)
+    upsert([row for document, plan in same for row in _chunk_rows(document, plan)], _NEW_POINT)
 
 
 def _write_documents(documents: Sequence[Document], fields: Sequence[str]) -> None:
@@ -169,6 +174,7 @@ def _chunk_rows(document: Document, plan: DocumentPlan) -> list[Chunk]:
             start=planned.chunk.start,
             end=planned.chunk.end,
             page=planned.chunk.page,
+            page_breaks=[list(one) for one in planned.chunk.page_breaks],
             heading_path=list(planned.chunk.heading_path),
             token_count=planned.chunk.token_count,
             qdrant_point_id=planned.point_id,

@@ -217,6 +217,17 @@ def test_a_verbatim_quote_is_verified_with_exact_offsets() -> None:
     assert text[one.start - 100 : one.end - 100] == one.quote and one.verified
 
 
+def test_each_quote_has_its_own_page() -> None:
+    text = "One okapi is shy. Two beds are watered. The quagga is extinct."
+    breaks = ((100 + text.index("Two"), 2), (100 + text.index("The"), 4))
+    over = passage(text, page=1, page_breaks=breaks)
+    found = cite("One okapi is shy. [1] The quagga is extinct. [1] Beds get water [1].", [over])
+    assert [one.page for one in found] == [1, 4, 2]
+    assert [one.page for one in cite("One okapi is shy. [1]", [passage(text)])] == [None]
+    prompt = build_context("Q?", [over], (), PLAIN, FakeChatModel()).request.messages[-1].content
+    assert "From: Guide, pages 1-4" in prompt
+
+
 def test_the_same_words_of_a_generating_model_are_not_verified() -> None:
     text = "Fuel receipts are handed in within seven days."
     (one,) = cite(f"{text} [1]", [passage(text)], extractive=False)

@@ -14,6 +14,7 @@ from websockets.typing import Subprotocol
 
 from tests.doubles.openai_server import OpenAIDouble
 from tests.faults.house import House, open_house, shared_template
+from tests.parsing.makers import make_pdf
 
 TEXT = (
     "# Fuel\n\nFuel receipts are handed in within seven days after the journey.\n\n"
@@ -70,6 +71,29 @@ def test_the_bytes_of_a_stream(served: Served) -> None:
     document = served.client.get(f"/v1/documents/{citation['document_id']}").json()
     assert document["text"][citation["start"] : citation["end"]] == citation["quote"]
     assert done["usage"]["cost_usd"] == "0" and done["usage"]["estimated"] is False
+
+
+def test_a_quote_of_a_pdf_is_cited_with_its_own_page(served: Served) -> None:
+    """Short pages share a chunk; the quote stands on the last of them."""
+    pages = (
+        "The okapi is a shy animal of the forests of Congo.",
+        "The middle page is about gardening and watering plants.",
+        "The quagga became extinct in 1883 at the zoo of Amsterdam.",
+    )
+    api = served.house.api()
+    pdf = make_pdf([[(words, -1)] for words in pages])
+    source = api.make_source("Animals", {"animals.pdf": pdf})
+    assert api.finish(api.ingest(source))["state"] == "succeeded"
+    bot = served.post("/v1/bot-profiles", {"name": "Zoo", "source_ids": [source]}, 201)
+    question = "When did the quagga become extinct?"
+    body = {"query": question, "source_ids": [source]}
+    (hit,) = served.post("/v1/search", body, 200)["hits"]
+    assert hit["page"] == 1, "a hit's page is where its passage begins"
+    answer = served.post("/v1/chat", {"bot_profile_id": bot["id"], "message": question}, 200)
+    (citation,) = (one for one in answer["citations"] if "1883" in one["quote"])
+    assert citation["page"] == 3
+    path = f"/v1/messages/{answer['message_id']}/citations/{citation['marker']}"
+    assert served.client.get(path).json()["page"] == 3
 
 
 def test_another_topic_is_refused(served: Served) -> None:

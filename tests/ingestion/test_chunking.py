@@ -157,6 +157,16 @@ def test_pages_are_those_of_the_start() -> None:
     assert chunks[0].page == 1
 
 
+def test_a_chunk_knows_the_pages_that_begin_inside_it() -> None:
+    text = "One okapi.\n\nTwo beds.\n\nThree quaggas."
+    pages = (PageSpan(0, 10, 1), PageSpan(12, 21, 2), PageSpan(23, len(text), 3))
+    (chunk,) = chunk_text(ParsedDocument(text, pages=pages))
+    assert (chunk.page, chunk.page_breaks) == (1, ((12, 2), (23, 3)))
+    many = chunk_text(ParsedDocument(text * 40, pages=pages), size=16, overlap=0)
+    assert all(c.start < place < c.end for c in many for place, _ in c.page_breaks)
+    assert sorted(page for c in many for _, page in c.page_breaks) in ([2], [3], [2, 3])
+
+
 def test_nothing_comes_of_nothing() -> None:
     assert chunk_text("") == [] == chunk_text(" \n\n ")
 
