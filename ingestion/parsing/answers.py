@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ingestion.parsing.document import clean_title
-from ingestion.parsing.text import normalize_text
+from ingestion.parsing.text import is_normal
 from minirag.errors import UnreadableSource
 from minirag.types import Heading, JSONScalar, PageSpan, ParsedDocument
 
@@ -39,7 +39,7 @@ def _document(value: Any) -> ParsedDocument:
         raise _Broken
     text = _text(value.get("text"))
     # NUL, lone surrogates and the like would only fail later, in the database.
-    if not text or normalize_text(text) != text:
+    if not text or not is_normal(text):
         raise _Broken
     title = _text(value.get("title"), 300)
     if clean_title(title) != title:

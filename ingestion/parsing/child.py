@@ -12,10 +12,10 @@ import signal
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import fields
 from typing import NoReturn
 
-from ingestion.parsing.document import Hints
+from ingestion.parsing.document import Built, Hints
 from ingestion.parsing.entries import contents, listed
 from ingestion.parsing.links import page_links, sitemap_urls
 from ingestion.parsing.orders import Order, Task
@@ -28,6 +28,8 @@ EXIT_MEMORY = 77
 EXIT_FAILED = 78
 _OUTPUT_FD = 3
 _DOCUMENT_FD = 4
+# Characters of a text that are written together: the whole is not copied to be sent.
+_PIECE = 256 * 1024
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_NO_NEW_PRIVS = 38
@@ -112,21 +114,37 @@ def _answer_all(order: Order, data: bytes) -> None:
     alone = len(order.hints) == 1
     at = 0
     for hints, size in zip(order.hints, order.sizes, strict=True):
-        _write(_answer(order, hints, data[at : at + size], alone) + b"\n")
+        answer = _answer(order, hints, data[at : at + size], alone)
+        if isinstance(answer, Built):
+            _write_document(answer)
+        else:
+            _write(json.dumps(answer).encode())
+        _write(b"\n")
         at += size
 
 
-def _answer(order: Order, hints: Hints, data: bytes, alone: bool) -> bytes:
+def _answer(
+    order: Order, hints: Hints, data: bytes, alone: bool
+) -> Built | dict[str, str] | dict[str, bool]:
     try:
         if not alone and detect(data, hints) not in PLAIN:
-            return json.dumps({"alone": True}).encode()
-        built = parse_bytes(data, hints, order.content)
+            return {"alone": True}
+        return parse_bytes(data, hints, order.content)
     except UnreadableSource as error:
-        return json.dumps({"unreadable": error.message}).encode()
+        return {"unreadable": error.message}
     except RecursionError:
-        return json.dumps({"unreadable": "The document is nested too deeply."}).encode()
+        return {"unreadable": "The document is nested too deeply."}
+
+
+def _write_document(built: Built) -> None:
+    """``{"document": …}``, the text piece by piece."""
+    rest = {field.name: getattr(built, field.name) for field in fields(built)}
+    text = rest.pop("text")
     # Lone surrogates would not encode; normalised text has none, and the parent checks again.
-    return json.dumps({"document": asdict(built)}, ensure_ascii=False).encode()
+    _write(b'{"document": {"text": "')
+    for at in range(0, len(text), _PIECE):
+        _write(json.dumps(text[at : at + _PIECE], ensure_ascii=False)[1:-1].encode())
+    _write(b'", ' + json.dumps(rest, ensure_ascii=False)[1:].encode() + b"}")
 
 
 def _list(order: Order, data: bytes) -> None:

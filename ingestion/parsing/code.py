@@ -7,9 +7,11 @@ Indentation goes the way of all text here (``normalize_text``).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from ingestion.parsing.document import Built, DocumentBuilder
+from ingestion.parsing.text import split_lines, unix_lines
 
 _MODIFIER = (
     r"(?:(?:export|default|public|private|protected|internal|static|final|abstract|async|open|"
@@ -50,14 +52,14 @@ _MOST = 300
 _WORDS = frozenset({"if", "for", "while", "switch", "return", "else", "catch", "new"})
 
 
-def parse_code(text: str, key: str) -> Built:
+def parse_code(pieces: Iterable[str], key: str) -> Built:
     """Lines of the file ``key``; its title is the file's name."""
     path = PurePosixPath(key)
     suffix = path.suffix.lower()
     patterns = () if suffix in _NO_HEADINGS else _BY_SUFFIX.get(suffix, (_DEFINITION,))
     builder = DocumentBuilder()
     inside = False  # below a definition at the margin, where methods stand
-    for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+    for line in split_lines(unix_lines(pieces)):
         found = _found(patterns, line)
         if found is None:
             builder.line(line)

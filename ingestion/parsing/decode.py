@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Iterator
 
 from charset_normalizer import from_bytes
 
@@ -25,6 +26,9 @@ _LEGACY = [
     "cp932", "euc_jp", "gb18030", "big5", "cp949", "koi8_r",
 ]  # fmt: skip
 _SAMPLE = 64 * 1024
+_ODD = re.compile(rb"[\x80-\xff]")
+# Bytes that are decoded together.
+_PIECE = 64 * 1024
 
 
 def has_bom(data: bytes) -> bool:
@@ -36,15 +40,36 @@ def decode(data: bytes, *, markup: bool = False) -> str:
 
     Never fails: what cannot be decoded becomes U+FFFD.
     """
+    return data.decode(_encoding(data, markup=markup), "replace")
+
+
+def decode_pieces(data: bytes) -> Iterator[str]:
+    """What ``decode`` yields, piece by piece: one emoji makes a whole text four times as large."""
+    encoding = _encoding(data, markup=False)
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    for at in range(0, len(data), _PIECE):
+        yield decoder.decode(data[at : at + _PIECE])
+    yield decoder.decode(b"", final=True)
+
+
+def _encoding(data: bytes, *, markup: bool) -> str:
     for mark, encoding in _BOMS:
         if data.startswith(mark):
-            return data.decode(encoding, "replace")
+            return encoding
+    if _is_utf8(data):
+        return "utf-8"
+    return (_declared(data) if markup else None) or _bare_utf16(data) or _guess(data)
+
+
+def _is_utf8(data: bytes) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        return data.decode("utf-8")
+        for at in range(0, len(data), _PIECE):
+            decoder.decode(data[at : at + _PIECE])
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        pass
-    encoding = (_declared(data) if markup else None) or _bare_utf16(data) or _guess(data)
-    return data.decode(encoding, "replace")
+        return False
+    return True
 
 
 def _declared(data: bytes) -> str | None:
@@ -80,7 +105,8 @@ def looks_binary(data: bytes) -> bool:
 
 def _guess(data: bytes) -> str:
     # The bytes that matter are the odd ones: start the sample a little before the first of them.
-    first = next((i for i in range(0, len(data)) if data[i] >= 0x80), 0)
-    sample = data[max(0, first - 1024) :][:_SAMPLE]
+    odd = _ODD.search(data)
+    start = max(0, odd.start() - 1024) if odd else 0
+    sample = data[start : start + _SAMPLE]
     best = from_bytes(sample, cp_isolation=_LEGACY).best()
     return best.encoding if best else "cp1252"

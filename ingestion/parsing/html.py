@@ -34,10 +34,10 @@ def parse_html(markup: str, url: str | None = None) -> Built:
     body = tree.find("body")
     root = tree if body is None else body
     container = main_content(root, words)
-    built = parse_markdown(_headline(root, container) + _converted(container, url), title)
+    built = parse_markdown([_headline(root, container), _converted(container, url)], title)
     if built.text or container is root:
         return built
-    return parse_markdown(root.text_content(), title)
+    return parse_markdown([root.text_content()], title)
 
 
 def whole_page(markup: str) -> Built:
@@ -47,7 +47,7 @@ def whole_page(markup: str) -> Built:
     title = _title(tree)
     _drop_silent(tree)
     body = tree.find("body")
-    return parse_markdown(_converted(tree if body is None else body, None), title)
+    return parse_markdown([_converted(tree if body is None else body, None)], title)
 
 
 def _converted(container: HtmlElement, url: str | None) -> str:

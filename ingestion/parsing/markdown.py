@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
+from itertools import chain, pairwise
 
 from ingestion.parsing.document import Built, DocumentBuilder
+from ingestion.parsing.text import PIECE, normalized, split_lines, unix_lines
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}(?=[^`]*$)|~{3,})")
 _ATX = re.compile(r"^ {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
@@ -20,33 +23,37 @@ _MARKS = re.compile(
 )
 
 
-def parse_text(text: str) -> Built:
-    """Plain text: no structure but its lines."""
-    builder = DocumentBuilder()
-    builder.block(text)
-    return builder.build()
+def parse_text(pieces: Iterable[str]) -> Built:
+    """Plain text, which may come in pieces: no structure but its lines."""
+    return Built("".join(normalized(pieces)))
 
 
-def parse_markdown(text: str, title: str = "") -> Built:
+def parse_markdown(pieces: Iterable[str], title: str = "") -> Built:
     """Markdown with ATX and setext headings; the title is the front matter's or the first h1."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    front = _FRONT_MATTER.match(text)
+    rest = unix_lines(pieces)
+    start = _start(rest)
+    front = _FRONT_MATTER.match(start)
     if front:
         named = _FRONT_TITLE.search(front[1])
         title = title or (named[1] if named else "")
-        text = text[front.end() :]
+        start = start[front.end() :]
     builder = DocumentBuilder()
-    add_markdown(builder, text)
-    built = builder.build(title)
-    first = next((heading[3] for heading in built.headings if heading[2] == 1), "")
-    return builder.build(title or first)
+    _add_lines(builder, split_lines(chain([start], rest)))
+    return builder.build(title)
 
 
-def add_markdown(builder: DocumentBuilder, text: str) -> None:
-    """Feed ``text`` line by line: indentation tells headings from code only before it is lost."""
-    lines = text.split("\n")
+def _start(pieces: Iterator[str]) -> str:
+    """Enough of ``pieces`` for all front matter, taken from them."""
+    start = ""
+    while len(start) < PIECE and (piece := next(pieces, None)) is not None:
+        start += piece
+    return start
+
+
+def _add_lines(builder: DocumentBuilder, lines: Iterator[str]) -> None:
+    """Feed ``lines`` one by one: indentation tells headings from code only before it is lost."""
     fence, before = "", ""
-    for number, line in enumerate(lines):
+    for line, after in pairwise(chain(lines, [""])):
         opened = _FENCE.match(line)
         if fence:
             closing = line.strip()
@@ -57,7 +64,6 @@ def add_markdown(builder: DocumentBuilder, text: str) -> None:
             fence = opened[1]
             builder.line(line)
         else:
-            after = lines[number + 1] if number + 1 < len(lines) else ""
             _plain_line(builder, before, line, after)
         before = line
 

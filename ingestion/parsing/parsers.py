@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ingestion.parsing.code import parse_code
-from ingestion.parsing.decode import decode
+from ingestion.parsing.decode import decode, decode_pieces
 from ingestion.parsing.delimited import parse_delimited
 from ingestion.parsing.document import Built, ContentLimits, Hints
 from ingestion.parsing.docx import parse_docx
@@ -54,12 +54,17 @@ def _binary(kind: Kind, data: bytes, hints: Hints, limits: ContentLimits) -> Bui
 
 
 def _written(kind: Kind, data: bytes, hints: Hints, limits: ContentLimits) -> Built:
+    match kind:
+        case "text":
+            return parse_text(decode_pieces(data))
+        case "markdown":
+            return parse_markdown(decode_pieces(data))
+        case "code":
+            return parse_code(decode_pieces(data), hints.key)
     text = decode(data, markup=kind == "html")
     match kind:
         case "html":
             return parse_html(text, hints.url)
-        case "markdown":
-            return parse_markdown(text)
         case "rst":
             return parse_rst(text)
         case "csv" | "tsv":
@@ -68,7 +73,5 @@ def _written(kind: Kind, data: bytes, hints: Hints, limits: ContentLimits) -> Bu
             return parse_json(text, limits)
         case "jsonl":
             return parse_jsonl(text, limits)
-        case "code":
-            return parse_code(text, hints.key)
         case _:
-            return parse_text(text)
+            raise AssertionError(kind)

@@ -21,6 +21,8 @@ _HTML_START = re.compile(
     rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
 )
+_VISIBLE = re.compile(rb"[^\0 \t\r\n]")
+_PDF_START = re.compile(rb"[\xef\xbb\xbf \t\r\n\0]*%PDF-")
 _MAIL_START = re.compile(
     rb"(?:(?:From|To|Received|Return-Path|Message-ID|MIME-Version|Delivered-To|Subject|Date)"
     rb":[^\n]*\n(?:[ \t][^\n]*\n)*){3}",
@@ -45,7 +47,7 @@ _KNOWN_OTHERS = (
 
 def detect(data: bytes, hints: Hints, limits: ContentLimits | None = None) -> Kind:
     """Kind of ``data``. Raises ``UnreadableSource`` with what is wrong, or what would be read."""
-    if not data.strip(b"\0 \t\r\n"):
+    if not _VISIBLE.search(data):
         raise UnreadableSource("There is no text in it: the file is empty.")
     named = _named(hints)
     if _is_pdf(data, named):
@@ -74,7 +76,7 @@ def unsupported() -> UnreadableSource:
 
 def _is_pdf(data: bytes, named: Kind | None) -> bool:
     """Readers allow some rubbish before the mark; a text that speaks of the mark is no PDF."""
-    if data.lstrip(b"\xef\xbb\xbf \t\r\n\0").startswith(b"%PDF-"):
+    if _PDF_START.match(data):
         return True
     return b"%PDF-" in data[:1024] and (named == "pdf" or looks_binary(data) or b"endobj" in data)
 

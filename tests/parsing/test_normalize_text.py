@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import unicodedata
+from itertools import pairwise
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingestion.parsing import text as text_module
 from ingestion.parsing.document import DocumentBuilder
-from ingestion.parsing.text import normalize_text
+from ingestion.parsing.text import is_normal, normalize_text, normalized
 
 CASES = [
     ("Hello world \n\n foo", "Hello world\n\nfoo"),
@@ -49,6 +54,44 @@ def test_the_normal_form_is_final(text: str) -> None:
     assert once == once.strip()
     assert once == unicodedata.normalize("NFC", once)
     once.encode("utf-8")
+
+
+def by_definition(text: str) -> str:
+    """The normal form step by step over the whole text."""
+    text = re.sub("\r\n|[\r\x0b\x0c\x85\u2028\u2029]", "\n", text)
+    dropped = "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]"
+    text = unicodedata.normalize("NFC", re.sub(dropped, "", text))
+    text = re.sub("[ \t\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]+", " ", text)
+    return re.sub("\n{3,}", "\n\n", re.sub(" ?\n ?", "\n", text)).strip(" \n")
+
+
+@settings(max_examples=500, deadline=None)
+@given(odd, st.integers(1, 12), st.sets(st.integers(0, 80)))
+def test_piece_by_piece_is_the_same_as_at_once(text: str, piece: int, cuts: set[int]) -> None:
+    expected = by_definition(text)
+    assert normalize_text(text) == expected
+    ends = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
+    with mock.patch.object(text_module, "PIECE", piece):
+        assert normalize_text(text) == expected
+        assert is_normal(expected) and is_normal(text) == (text == expected)
+        pieces = [text[start:end] for start, end in pairwise(ends)]
+        assert "".join(normalized(pieces)) == expected
+
+
+def test_what_follows_a_seam_never_composes_with_what_stands_before_it() -> None:
+    every = [chr(code) for code in range(sys.maxunicode + 1)]
+    taken_apart = [unicodedata.normalize("NFD", sign) for sign in every]
+    # Pairs that become one sign: their second halves must begin no piece.
+    seconds = {
+        apart[-1]
+        for sign, apart in zip(every, taken_apart, strict=True)
+        if len(apart) > 1 and unicodedata.normalize("NFC", apart) == sign
+    }
+    for sign, apart in zip(every, taken_apart, strict=True):
+        if text_module._SEAM.match(sign):
+            assert not unicodedata.combining(apart[0]), hex(ord(sign))
+            assert apart[0] not in seconds, hex(ord(sign))
+            assert by_definition(sign) == unicodedata.normalize("NFC", sign), hex(ord(sign))
 
 
 @settings(max_examples=300, deadline=None)
