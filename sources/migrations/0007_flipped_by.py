@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sources', '0005_how_documents_were_cut'),
+        ('sources', '0006_chunk_page_breaks'),
     ]
 
     operations = [
