@@ -135,7 +135,7 @@ def test_a_long_crawl_makes_room_and_goes_on_where_it_was(
         page(site, f"/{n}", f"Page {n}")
     source = web_source(plant, "crawl", site.url("/"))
     settings.MINIRAG_JOB_SLICE_SECONDS = 0.0
-    monkeypatch.setattr("ingestion.pipeline.ingest.others_wait", lambda tenant_id: True)
+    monkeypatch.setattr("ingestion.pipeline.turns.others_wait", lambda tenant_id: True)
     job = plant.schedule(source)
     turns = 0
     while plant.job(job).state != JobState.SUCCEEDED:
