@@ -6,6 +6,10 @@ import sys
 
 from django.core.management import execute_from_command_line
 
+from minirag import firstrun
+
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "minirag.settings")
+    if sys.argv[1:2] == ["demo"] and not os.environ.keys() & {"MINIRAG_ENV", "SECRET_KEY"}:
+        firstrun.main()  # as `make demo` does; whoever sets their own secrets gets none
     execute_from_command_line(sys.argv)

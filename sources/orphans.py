@@ -10,15 +10,16 @@ from uuid import UUID
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from sources.models import Document
-from sources.uploads import discard
+from sources.models import Document, Source
+from sources.uploads import discard, drop_folder
 
 
 def remove_orphans(older_than: timedelta) -> int:
     """Delete stored files without a document; for the sweeper, in ``platform_scope``.
 
     ``older_than`` must exceed the longest upload: a file is stored before its row. Lists the whole
-    store, so once a day is enough. Returns how many were deleted.
+    store, so once a day is enough. Folders of deleted sources go too. Returns how many files were
+    deleted.
     """
     before = timezone.now() - older_than
     found = 0
@@ -30,6 +31,8 @@ def remove_orphans(older_than: timedelta) -> int:
         orphans = [name for name in unheld if default_storage.get_modified_time(name) < before]
         discard(orphans)
         found += len(orphans)
+        if not Source.objects.filter(pk=source_id).exists():
+            drop_folder(folder)
     return found
 
 

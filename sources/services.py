@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.core.files.base import File
 from django.db import transaction
@@ -218,6 +220,12 @@ def _check_quota(auth: AuthContext, source: Source, sizes: Mapping[str, int]) ->
 def forget_files(documents: Sequence[Document]) -> None:
     """Delete the stored files of documents whose rows the running transaction deletes."""
     uploads.discard_on_commit(stored_files(documents))
+
+
+def forget_folder(tenant_id: UUID, source_id: UUID) -> None:
+    """Remove the folder of a source whose row the running transaction deletes, if it is empty."""
+    path = uploads.folder_of(tenant_id, source_id)
+    transaction.on_commit(partial(uploads.drop_folder, path), robust=True)
 
 
 def set_chunk_enabled(auth: AuthContext, chunk: Chunk, enabled: bool) -> Chunk:

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.files.base import File
@@ -66,7 +67,7 @@ def check_size(file: File[Any]) -> int:
 
 def keep(source: Source, file: File[Any]) -> str:
     """Stream ``file`` into the storage under a new name, which is returned."""
-    name = f"{source.tenant_id}/{source.pk}/{uuid.uuid4()}"
+    name = f"{folder_of(source.tenant_id, source.pk)}/{uuid.uuid4()}"
     try:
         return default_storage.save(name, file)
     except BaseException:
@@ -78,6 +79,26 @@ def discard(names: Iterable[str]) -> None:
     """Delete stored files; a missing one is no error."""
     for name in names:
         default_storage.delete(name)
+
+
+def drop_folder(path: str) -> bool:
+    """Remove a folder of the storage where it is empty. Whether nothing is left there.
+
+    Only for what nobody uploads to any more: a folder may be empty between its making and a file.
+    """
+    try:
+        folders, files = default_storage.listdir(path)
+    except FileNotFoundError:
+        return True
+    if folders or files:
+        return False
+    default_storage.delete(path)  # object stores have no folders: nothing to delete there
+    return True
+
+
+def folder_of(tenant_id: UUID, source_id: UUID) -> str:
+    """Where the files of a source are stored."""
+    return f"{tenant_id}/{source_id}"
 
 
 def discard_on_commit(names: Iterable[str]) -> None:

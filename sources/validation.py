@@ -52,8 +52,10 @@ def clean_content(source_type: str, value: Any) -> str:
         if value:
             raise Invalid.field("content", "Only a source of type text has content.")
         return ""
-    content = clean_body(value, "content", most=settings.MINIRAG_MAX_TEXT_CHARS)
-    if not content:
+    content = clean_body(
+        "" if value is None else value, "content", most=settings.MINIRAG_MAX_TEXT_CHARS
+    )
+    if not content.strip():
         raise Invalid.field("content", "This field is required for a source of type text.")
     return content
 

@@ -112,6 +112,7 @@ def _unless_hopeless(run: JobRun, item: Item) -> Item:
 def _begun(work: _Work, groups: Iterator[list[Item]]) -> Iterator[list[Reading]]:
     """What has to be parsed, read group by group; what is unchanged or unreadable is counted."""
     waited_for = False
+    work.progress.at(Stage.LOAD)  # before the first page of a slow site has come
     # Listing may fetch: beside this thread, which stays free to stop.
     while (items := work.run.call(partial(next, groups, None))) is not None:
         work.progress.at(Stage.LOAD)

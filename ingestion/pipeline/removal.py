@@ -18,7 +18,7 @@ from ingestion.pipeline.versions import stored_points, sweep_points
 from minirag.errors import RetrievalUnavailable
 from minirag.types import PointSelector, Stage
 from sources.models import Chunk, Document, Source
-from sources.services import forget_files
+from sources.services import forget_files, forget_folder
 
 # Documents whose rows go in one transaction.
 _BATCH = 50
@@ -55,6 +55,8 @@ def delete_source(run: JobRun) -> Outcome:
         with transaction.atomic():
             run.fence()
             Source.objects.filter(pk=job.source_id, deleted_at__isnull=False).delete()
+            assert job.source_id is not None
+            forget_folder(job.tenant_id, job.source_id)
     return Outcome(JobState.SUCCEEDED)
 
 

@@ -19,7 +19,7 @@ from ingestion.pipeline.progress import Progress
 from ingestion.pipeline.removal import delete_points_of, delete_rows
 from minirag.types import PointSelector, Stage
 from sources.models import Document
-from sources.uploads import discard
+from sources.uploads import discard, drop_folder
 from tenants.models import TenantOwned
 from tenants.services.members import forget_people, people_of
 from tenants.services.tenancy import blank_tombstone
@@ -91,8 +91,10 @@ def _empty(run: JobRun, model: type[TenantOwned]) -> None:
 
 
 def _forget_folder(tenant_id: UUID) -> None:
-    """Files that no row spoke of: what an upload left that broke off."""
+    """Files that no row spoke of (what an upload left that broke off), and empty folders."""
     with suppress(FileNotFoundError):  # nothing was ever stored
         for source in default_storage.listdir(str(tenant_id))[0]:
             folder = f"{tenant_id}/{source}"
             discard([f"{folder}/{name}" for name in default_storage.listdir(folder)[1]])
+            drop_folder(folder)
+        drop_folder(str(tenant_id))

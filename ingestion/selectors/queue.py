@@ -19,6 +19,7 @@ from ingestion.models import (
     TenantTurn,
 )
 from ingestion.selectors.pace import Durations, documents_of, seconds_left
+from minirag.types import Stage
 from tenants.models import Tenant
 from tenants.scope import platform_scope
 
@@ -85,6 +86,8 @@ class QueueView:
                 f"Its worker gave no sign of life for {round(silent)} s; "
                 f"another one takes over in {max(1, round(left))} s."
             )
+        if job.kind == JobKind.INGEST and job.stage == Stage.LOAD and not job.documents_read:
+            return "It is reading its source; nothing has arrived yet."
         return ""
 
     @staticmethod
@@ -152,8 +155,17 @@ class QueueView:
             return None
         if self._is_silent((job.lease_until - self.now).total_seconds()):
             return None
+        if not job.total:  # nothing has been counted yet: as long as the last time
+            return self._left_of_last(job)
         held = self.documents.get(job.source_id, 0) if job.source_id else 0
         return seconds_left(job, self.now, held)
+
+    def _left_of_last(self, job: IngestJob) -> float | None:
+        known = self.durations.by_source.get(job.source_id) if job.source_id else None
+        if known is None or job.run_started_at is None or job.kind != JobKind.INGEST:
+            return None
+        left = known - (self.now - job.run_started_at).total_seconds()
+        return left if left > 0 else None
 
     def _until_done(self, job: IngestJob) -> float | None:
         own = self.durations.expected(job.source_id)

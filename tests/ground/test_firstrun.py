@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from minirag.fields import master_keys
 from minirag.firstrun import ensure_env
@@ -33,3 +38,17 @@ def test_two_folders_share_no_secret(tmp_path: Path) -> None:
     assert master_keys([a["MINIRAG_ENCRYPTION_KEYS"]]) != master_keys(
         [b["MINIRAG_ENCRYPTION_KEYS"]]
     )
+
+
+@pytest.mark.parametrize("own", [{}, {"MINIRAG_ENV": "production"}])
+def test_the_demo_command_makes_the_secrets_that_it_needs(
+    tmp_path: Path, own: dict[str, str]
+) -> None:
+    """As ``make demo`` does; whoever sets up their own environment gets none."""
+    folder = tmp_path / "data"
+    surroundings = {"PATH": os.environ["PATH"], "MINIRAG_DATA_DIR": str(folder), **own}
+    command = [sys.executable, "manage.py", "demo", "--port", "none"]
+    done = subprocess.run(command, env=surroundings, capture_output=True, text=True, check=False)
+    assert (folder / "env").exists() is not bool(own)
+    if not own:
+        assert "Traceback" not in done.stderr and "invalid int value" in done.stderr

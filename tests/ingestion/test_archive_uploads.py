@@ -14,7 +14,7 @@ from ingestion.models import JobState
 from ingestion.services import schedule_document_delete
 from minirag.errors import Conflict
 from sources.models import Chunk, Document, DocumentStatus, Source, SourceStatus
-from sources.services import add_upload
+from sources.services import add_uploads
 from tenants.models import Tenant
 from tenants.scope import platform_scope, tenant_scope
 from tests.ingestion.conftest import Plant, code, run_due
@@ -127,8 +127,11 @@ def test_a_name_that_is_taken_fails_alone(plant: Plant) -> None:
     assert plant.ingest(source).state == JobState.SUCCEEDED
     documents = plant.documents(source)
     assert set(documents) == {"d.zip", "a.md", "b.md"} and "theirs" in documents["a.md"].text
-    with tenant_scope(plant.tenant.pk), pytest.raises(Conflict):
-        add_upload(plant.auth, source, ContentFile(b"x", name="a.md"))
+    files = [ContentFile(b"x", name=name) for name in ("new.md", "a.md")]
+    with tenant_scope(plant.tenant.pk), pytest.raises(Conflict) as caught:
+        add_uploads(plant.auth, source, files)  # a request's files are taken all or none
+    assert "a.md" in caught.value.message
+    assert set(plant.documents(source)) == set(documents)
 
 
 def test_deleting_the_archive_deletes_its_entries(plant: Plant) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from ingestion import tasks
 from ingestion.models import IngestJob, JobState
+from ingestion.selectors import QueueView
 from ingestion.services import cancel_job, retry_job
 from minirag.providers import build_embedder
 from minirag.providers.litellm_adapter import vendor
@@ -23,6 +24,7 @@ from tenants.scope import platform_scope, tenant_scope
 from tests.doubles.openai_paced import PacedDouble
 from tests.doubles.websites import Site
 from tests.ingestion.conftest import Plant, Store, beside, run_due
+from tests.processes import wait_for
 from tests.provider_fixtures import KEY, credentials
 
 pytest_plugins = ["tests.provider_fixtures"]
@@ -83,6 +85,10 @@ def test_load_from_a_web_server_that_hangs(unhurried: Plant, site: Site) -> None
     worker = beside(tasks.work)
     assert asked.wait(10)
     try:
+        wait_for("the stage", lambda: unhurried.job(job).stage == "load", 5)
+        with tenant_scope(unhurried.tenant.pk):
+            said = QueueView(unhurried.tenant.pk).waiting_for(unhurried.job(job))
+        assert said == "It is reading its source; nothing has arrived yet."
         assert cancelled_in(unhurried, job, worker) < 5
     finally:
         gate.set()

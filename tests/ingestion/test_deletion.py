@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from ingestion import tasks
@@ -13,6 +15,7 @@ from ingestion.models import IngestJob, JobKind, JobState
 from ingestion.services import cancel_job, schedule_delete, schedule_document_delete
 from minirag.errors import Conflict
 from sources.models import Chunk, Document, Source
+from sources.orphans import remove_orphans
 from tenants.scope import platform_scope, tenant_scope
 from tests.ingestion.conftest import Plant, beside, run_due
 
@@ -29,6 +32,29 @@ def left(source: Source) -> tuple[int, int, int]:
             Document.objects.filter(source_id=source.pk).count(),
             Chunk.objects.filter(source_id=source.pk).count(),
         )
+
+
+def test_a_deleted_source_leaves_no_folder(plant: Plant) -> None:
+    source = plant.files(a_md="# A\n\nText.")
+    plant.ingest(source)
+    folder = f"{plant.tenant.pk}/{source.pk}"
+    assert default_storage.exists(folder)
+    with tenant_scope(plant.tenant.pk):
+        schedule_document_delete(plant.auth, Document.objects.get(source=source))
+    run_due()
+    assert default_storage.exists(folder)  # it stands: more files may come
+    delete(plant, source)
+    run_due()
+    assert not default_storage.exists(folder)
+    # One that stood when a process died goes with the hourly round; others' stay.
+    other = plant.files(a_md="# A\n\nText.")
+    default_storage.save(f"{folder}/left", ContentFile(b"x"))
+    with platform_scope("tests"):
+        remove_orphans(timedelta(hours=1))
+        assert default_storage.exists(folder)  # its file may be on its way
+        remove_orphans(timedelta(seconds=-1))
+    assert not default_storage.exists(folder)
+    assert default_storage.exists(f"{plant.tenant.pk}/{other.pk}")
 
 
 def test_a_deleted_source_leaves_nothing(plant: Plant) -> None:

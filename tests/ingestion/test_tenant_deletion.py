@@ -81,6 +81,7 @@ def test_everything_goes_and_the_bills_stay(furnished: Plant, other_tenant: Tena
     left = rows_left(plant.tenant)
     assert left.pop("ingestion.IngestJob") == 1 and set(left) <= KEPT
     assert not any(default_storage.exists(name) for name in (*held, stray))
+    assert not default_storage.exists(str(plant.tenant.pk))
     with platform_scope("tests"):
         assert UsageEvent.objects.filter(tenant_id=plant.tenant.pk).count() == usage > 0
         assert AuditEvent.objects.filter(tenant_id=plant.tenant.pk).count() == audit + 1

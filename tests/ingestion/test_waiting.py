@@ -94,6 +94,14 @@ def test_a_dead_worker(plant: Plant, job: IngestJob, settings: Any) -> None:
     assert words(plant, job, cancel_requested=True) == "It is being cancelled."
 
 
+def test_one_that_reads_and_has_nothing_yet(plant: Plant, job: IngestJob) -> None:
+    reading = {"state": JobState.RUNNING, "lease_until": ago(-29), "stage": "load"}
+    said = "It is reading its source; nothing has arrived yet."
+    assert words(plant, job, **reading) == said
+    assert words(plant, job, documents_read=1) is None
+    assert words(plant, job, documents_read=0, kind=JobKind.REINDEX) is None
+
+
 def test_an_ended_one_waits_for_nothing(plant: Plant, job: IngestJob) -> None:
     run_due()
     assert words(plant, job, waiting_for="old words") is None
@@ -156,6 +164,19 @@ def test_workers_that_are_busy_elsewhere(
         )
     said = words(plant, job, created_at=ago(40))
     assert said == "The workers are busy with other tenants; this one's turn comes next."
+
+
+def test_what_was_not_counted_yet_takes_as_long_as_the_last_time(
+    plant: Plant, job: IngestJob
+) -> None:
+    run_due()
+    words(plant, job, run_started_at=ago(60), finished_at=ago(40))
+    with tenant_scope(plant.tenant.pk):
+        second = IngestJob.objects.create(tenant=plant.tenant, source_id=job.source_id)
+    reading = {"state": JobState.RUNNING, "lease_until": ago(-29), "stage": "load"}
+    left = finish(plant, second, run_started_at=ago(5), **reading)
+    assert left is not None and 13 < left <= 15
+    assert finish(plant, second, run_started_at=ago(25)) is None
 
 
 def test_the_rate_of_the_run_tells_when_it_ends(plant: Plant, job: IngestJob) -> None:

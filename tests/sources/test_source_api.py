@@ -65,6 +65,7 @@ def test_a_source_is_made_read_listed_and_changed(client_a: Client) -> None:
         ({**TEXT, "type": 1}, "type"),
         ({"name": "x", "type": "text"}, "content"),
         ({**TEXT, "content": ""}, "content"),
+        ({**TEXT, "content": " \n\t "}, "content"),
         ({**TEXT, "content": None}, "content"),
         ({**TEXT, "content": 7}, "content"),
         ({**TEXT, "content": "a\x00b"}, "content"),
@@ -299,3 +300,14 @@ def test_the_same_idempotency_key_makes_one_source(client_a: Client) -> None:
     assert (first.status_code, again.status_code) == (201, 201)
     assert first.json() == again.json()
     assert len(client_a.get("/v1/sources").json()["results"]) == 1
+
+
+@pytest.mark.parametrize("given", [{}, {"content": ""}, {"content": "  "}])
+def test_a_text_source_is_told_that_it_needs_a_text(
+    client_a: Client, given: dict[str, str]
+) -> None:
+    answer = client_a.post(
+        "/v1/sources", {"name": "x", "type": "text", **given}, content_type="application/json"
+    )
+    words = answer.json()["error"]["fields"]["content"]
+    assert answer.status_code == 400 and "required" in words[0]
