@@ -57,6 +57,8 @@ MINIRAG_PREVIEW_PARALLEL = env.int("MINIRAG_PREVIEW_PARALLEL", default=2)
 MINIRAG_PARSE_MEMORY_MB = env.int("MINIRAG_PARSE_MEMORY_MB", default=512)
 MINIRAG_PARSE_CPU_SECONDS = env.int("MINIRAG_PARSE_CPU_SECONDS", default=30)
 MINIRAG_PARSE_SECONDS = env.int("MINIRAG_PARSE_SECONDS", default=30)
+# Seconds beside that for which it may wait for a processor; then its document is tried again later.
+MINIRAG_PARSE_WAIT_SECONDS = env.float("MINIRAG_PARSE_WAIT_SECONDS", default=120.0)
 # The child's whole answer: text with its structure, as JSON.
 MINIRAG_PARSE_OUTPUT_BYTES = env.int("MINIRAG_PARSE_OUTPUT_BYTES", default=64 * 1024 * 1024)
 # What a zip container (DOCX, PPTX, XLSX, ODT, EPUB) may unfold to, and its number of entries.
