@@ -255,13 +255,13 @@ def test_a_busy_machine_is_no_fault_of_a_document() -> None:
     """A Markdown file with 1.6 s of work failed as taking too long, beside 30 s of others' work."""
     sandbox = Sandbox([sys.executable, "-c", SLOW_ZYGOTE])
     sandbox.parse(text("start"))
-    burners = [subprocess.Popen([sys.executable, "-c", BURN]) for _ in range(3)]
+    burners = [subprocess.Popen([sys.executable, "-c", BURN]) for _ in range(4)]
     try:
         begun = time.monotonic()
-        assert sandbox.parse(text("works"), Limits(wall_seconds=0.4)).text == "works"
-        assert time.monotonic() - begun > 0.4, "the machine was not busy"
+        assert sandbox.parse(text("works"), Limits(wall_seconds=1.0)).text == "works"
+        assert time.monotonic() - begun > 1.0, "the machine was not busy"
         with pytest.raises(Unavailable, match="busy"):
-            sandbox.parse(text("works"), Limits(wall_seconds=0.1, wait_seconds=0.3))
+            sandbox.parse(text("works"), Limits(wall_seconds=1.0, wait_seconds=0.3))
     finally:
         for burner in burners:
             burner.kill()
