@@ -37,6 +37,7 @@ class Limits:
                 rows=settings.MINIRAG_PARSE_ROWS,
                 columns=settings.MINIRAG_PARSE_COLUMNS,
                 depth=settings.MINIRAG_PARSE_DEPTH,
+                headings=settings.MINIRAG_PARSE_HEADINGS,
             ),
             zip=ZipLimits(
                 entries=settings.MINIRAG_ARCHIVE_ENTRIES,

@@ -70,7 +70,8 @@ class Sandbox:
         Raises ``UnreadableSource`` with the reason in plain words, or ``Unavailable`` when no child
         can be had, or only one that gets no processor.
         """
-        return read_answer(self.answers([raw], limits or Limits.from_settings()))
+        limits = limits or Limits.from_settings()
+        return read_answer(self.answers([raw], limits), limits.content)
 
     def answers(
         self,

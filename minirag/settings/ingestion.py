@@ -70,6 +70,8 @@ MINIRAG_PARSE_ROWS = env.int("MINIRAG_PARSE_ROWS", default=200_000)
 MINIRAG_PARSE_COLUMNS = env.int("MINIRAG_PARSE_COLUMNS", default=1_000)
 # Nesting of JSON, of parts of a mail and of grouped shapes.
 MINIRAG_PARSE_DEPTH = env.int("MINIRAG_PARSE_DEPTH", default=50)
+# Headings that are kept of one document, those of the highest levels first.
+MINIRAG_PARSE_HEADINGS = env.int("MINIRAG_PARSE_HEADINGS", default=20_000)
 
 # --- zip archives of documents: files, bytes they may unfold to, and how much each may swell ----
 

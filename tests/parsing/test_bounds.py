@@ -1,0 +1,45 @@
+"""What is too much, or broken, in one place costs that place and not the whole document."""
+
+from __future__ import annotations
+
+import pytest
+
+from ingestion.parsing.document import Built, ContentLimits, Hints
+from ingestion.parsing.limits import Limits
+from ingestion.parsing.parsers import parse_bytes
+from ingestion.parsing.sandbox import Sandbox
+from minirag.errors import UnreadableSource
+from minirag.types import RawDocument
+
+
+def parse(data: bytes, key: str, **limits: int) -> Built:
+    return parse_bytes(data, Hints(key), ContentLimits(**limits))
+
+
+def test_a_document_of_very_many_headings_is_read() -> None:
+    """It failed: "its parser gave a broken answer"."""
+    words = "".join(f"# Part {n}\n\n## Step\n\nwords\n\n" for n in range(15_000))
+    sandbox = Sandbox()
+    parsed = sandbox.parse(RawDocument("a.md", words.encode(), ""), Limits())
+    sandbox.close()
+    assert parsed.text.count("words") == 15_000 and len(parsed.headings) == 20_000
+    assert sum(heading.level == 1 for heading in parsed.headings) == 15_000
+    assert parsed.metadata["headings_left_out"] == 10_000
+
+
+def test_the_headings_that_are_kept_are_the_highest_and_the_first() -> None:
+    data = b"### deep\n\n# one\n\n## a\n\n## b\n\n# two\n\n## c\n"
+    kept = parse(data, "a.md", headings=4)
+    assert [title for *_, title in kept.headings] == ["one", "a", "b", "two"]
+    assert "deep" in kept.text and "c" in kept.text.split()
+    assert parse(data, "a.md", headings=6).metadata == {}
+
+
+def test_a_bad_line_among_records_is_left_out_and_counted() -> None:
+    data = b'{"a": "one"}\n{"a": \n\n{"a": "two"}\nnope\n{"a": "three"}\n{"a": "cut o'
+    with pytest.raises(UnreadableSource, match="line 2"):
+        parse(data, "a.jsonl")  # as many bad ones as good ones: another kind of file
+    found = parse(b'{"a": "zero"}\n' + data, "a.jsonl")
+    assert found.text == "a: zero\n\na: one\n\na: two\n\na: three"
+    assert found.metadata == {"records_left_out": 3}
+    assert parse(b'{"a": 1}\n{"a": 2}\n', "a.jsonl").metadata == {}
