@@ -43,3 +43,28 @@ def test_a_bad_line_among_records_is_left_out_and_counted() -> None:
     assert found.text == "a: zero\n\na: one\n\na: two\n\na: three"
     assert found.metadata == {"records_left_out": 3}
     assert parse(b'{"a": 1}\n{"a": 2}\n', "a.jsonl").metadata == {}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<div>" * 200_000 + "deep words" + "</div>" * 200_000 + "<p>last words",
+        "<p>first " + "<b><i>x" * 50_000 + "<p>deep words<p>last words",
+        "<p>first" + "<p><font color=red>some" * 300 + "<p>deep <b>words</b><p>last words",
+        "<wrong>&nothing;</b>" * 5_000 + "<div>" * 300 + "<p>deep words<p>last words",
+    ],
+    ids=["divs", "inline", "never-closed", "after-many-errors"],
+)
+def test_a_page_is_read_however_deeply_it_nests(page: str) -> None:
+    """Behind the 256th element all was lost, or there was "no text in it"."""
+    head = "<html><head><title>Deep &amp; all</title><style>p {}</style></head><body>"
+    built = parse(f"{head}<script>var no = 1;</script>{page}".encode(), "a.html")
+    assert built.title == "Deep & all"
+    assert "deep words" in built.text and built.text.endswith("last words")
+    assert "{}" not in built.text and "var no" not in built.text
+
+
+def test_a_deep_page_keeps_its_headings() -> None:
+    page = "<html><body><h1>Pumps</h1>" + "<div>" * 300 + "<h2>Care &amp; oil</h2>words"
+    built = parse(page.encode(), "a.html")
+    assert [title for *_, title in built.headings] == ["Pumps", "Care & oil"]
