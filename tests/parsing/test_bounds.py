@@ -10,6 +10,7 @@ from ingestion.parsing.parsers import parse_bytes
 from ingestion.parsing.sandbox import Sandbox
 from minirag.errors import UnreadableSource
 from minirag.types import RawDocument
+from tests.parsing.makers import make_xlsx
 
 
 def parse(data: bytes, key: str, **limits: int) -> Built:
@@ -68,3 +69,50 @@ def test_a_deep_page_keeps_its_headings() -> None:
     page = "<html><body><h1>Pumps</h1>" + "<div>" * 300 + "<h2>Care &amp; oil</h2>words"
     built = parse(page.encode(), "a.html")
     assert [title for *_, title in built.headings] == ["Pumps", "Care & oil"]
+
+
+def sheet(*rows: str, more: str = "") -> bytes:
+    return make_xlsx({"Stock": f"<sheetData>{''.join(rows)}</sheetData>{more}"})
+
+
+def row(number: int, *words: str) -> str:
+    cells = "".join(
+        f'<c r="{letter}{number}" t="inlineStr"><is><t>{word}</t></is></c>'
+        for letter, word in zip("ABC", words, strict=False)
+    )
+    return f'<row r="{number}">{cells}</row>'
+
+
+def test_rows_far_apart_are_few_rows() -> None:
+    """Three rows, the last one at the end of the sheet: "more than 200,000 rows"."""
+    far = sheet(
+        row(1, "part", "count"), row(2, "valve", "7"),
+        '<row r="900000"><c r="A900000" s="0"/></row>',
+        row(1_048_575, "seal", "9"), row(1_048_576, "pump", "8"),
+        more='<mergeCells><mergeCell ref="C1048575:C1048576"/></mergeCells>',
+    )  # fmt: skip
+    near = sheet(
+        row(1, "part", "count"), row(2, "valve", "7"), row(4, "seal", "9"), row(5, "pump", "8")
+    )
+    found = parse(far, "a.xlsx")
+    assert found.text == parse(near, "a.xlsx").text
+    assert "valve | 7" in found.text and "pump | 8" in found.text
+
+
+def test_a_merged_cell_stays_over_its_rows_when_these_move() -> None:
+    found = parse(
+        sheet(
+            row(1, "a", "b", "c"), row(500_000, "x", "y", "both"), row(500_001, "z", "w"),
+            more='<mergeCells><mergeCell ref="C500000:C500001"/></mergeCells>',
+        ),
+        "a.xlsx",
+    )  # fmt: skip
+    assert "x | y | both" in found.text and "z | w | both" in found.text
+
+
+def test_rows_without_numbers_and_empty_cells_are_counted_as_they_are() -> None:
+    bare = "<row><c><v>1</v></c></row>" * 30
+    styled = "".join(f'<row r="{n}"><c r="A{n}" s="0"/></row>' for n in range(31, 300))
+    assert parse(sheet(bare, styled), "a.xlsx", rows=30).text.count("1") == 30
+    with pytest.raises(UnreadableSource, match="more than 29 rows"):
+        parse(sheet(bare, styled), "a.xlsx", rows=29)
