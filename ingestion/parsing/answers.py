@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ingestion.parsing.document import clean_title
+from ingestion.parsing.document import ContentLimits, clean_title
 from ingestion.parsing.text import is_normal
 from minirag.errors import UnreadableSource
 from minirag.types import Heading, JSONScalar, PageSpan, ParsedDocument
 
-_MAX_HEADINGS = 20_000
-_MAX_PAGES = 100_000
-_METADATA_KEYS = frozenset({"page_count", "pages_without_text"})
+_METADATA_KEYS = frozenset(
+    {"page_count", "pages_without_text", "headings_left_out", "records_left_out"}
+)
 
 BROKEN = "The document could not be read: its parser gave a broken answer."
 
@@ -21,7 +21,7 @@ class _Broken(Exception):
     """The answer is not of the agreed form."""
 
 
-def read_answer(data: bytes) -> ParsedDocument:
+def read_answer(data: bytes, limits: ContentLimits) -> ParsedDocument:
     """The document of a child's answer. Raises ``UnreadableSource``, also for a broken answer."""
     try:
         answer = json.loads(data)
@@ -29,12 +29,12 @@ def read_answer(data: bytes) -> ParsedDocument:
             raise UnreadableSource(clean_title(_text(answer["unreadable"], 1000)))
         if not isinstance(answer, dict) or set(answer) != {"document"}:
             raise _Broken
-        return _document(answer["document"])
+        return _document(answer["document"], limits)
     except (_Broken, ValueError, RecursionError, UnicodeError) as error:
         raise UnreadableSource(BROKEN) from error
 
 
-def _document(value: Any) -> ParsedDocument:
+def _document(value: Any, limits: ContentLimits) -> ParsedDocument:
     if not isinstance(value, dict):
         raise _Broken
     text = _text(value.get("text"))
@@ -47,16 +47,16 @@ def _document(value: Any) -> ParsedDocument:
     return ParsedDocument(
         text=text,
         title=title,
-        headings=tuple(_headings(value.get("headings"), len(text))),
-        pages=tuple(_pages(value.get("pages"), len(text))),
+        headings=tuple(_headings(value.get("headings"), len(text), limits.headings)),
+        pages=tuple(_pages(value.get("pages"), len(text), limits.pages)),
         metadata=_metadata(value.get("metadata")),
     )
 
 
-def _headings(value: Any, length: int) -> list[Heading]:
+def _headings(value: Any, length: int, most: int) -> list[Heading]:
     headings = []
     last = 0
-    for row in _rows(value, 4, _MAX_HEADINGS):
+    for row in _rows(value, 4, most):
         start, end, level = _numbers(row[:3])
         title = _text(row[3], 300)
         if not last <= start <= end <= length or not 1 <= level <= 9:
@@ -68,10 +68,10 @@ def _headings(value: Any, length: int) -> list[Heading]:
     return headings
 
 
-def _pages(value: Any, length: int) -> list[PageSpan]:
+def _pages(value: Any, length: int, most: int) -> list[PageSpan]:
     pages = []
     last_end, last_number = 0, 0
-    for row in _rows(value, 3, _MAX_PAGES):
+    for row in _rows(value, 3, most):
         start, end, number = _numbers(row)
         if not last_end <= start <= end <= length or not last_number < number <= 10**6:
             raise _Broken

@@ -79,7 +79,7 @@ def _together(
         if line == _ALONE:
             continue
         try:
-            found[at] = read_answer(line)
+            found[at] = read_answer(line, limits.content)
         except UnreadableSource as error:
             found[at] = error
     return found

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 
 from ingestion.parsing.text import normalize_text
 
@@ -22,7 +23,8 @@ class ContentLimits:
     """Caps on what one document may unfold to. Nothing of it is believed as declared.
 
     ``rows`` and ``columns`` are of all tables in a document of cells, ``depth`` is the nesting of
-    data, mails and elements. Pixels need no cap: no image is ever decoded.
+    data, mails and elements. Headings beyond theirs are left out, their text stays. Pixels need no
+    cap: no image is ever decoded.
     """
 
     inflated_bytes: int = 256 * 1024 * 1024
@@ -31,6 +33,7 @@ class ContentLimits:
     rows: int = 200_000
     columns: int = 1_000
     depth: int = 50
+    headings: int = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,24 @@ class DocumentBuilder:
             pages=tuple(self._pages),
             metadata=metadata or {},
         )
+
+
+def with_fewer_headings(built: Built, most: int) -> Built:
+    """The ``most`` headings of the highest levels, of the last of these levels the first ones."""
+    if len(built.headings) <= most:
+        return built
+    left = dict(Counter(level for _, _, level, _ in built.headings))
+    room = most
+    for level in sorted(left):
+        left[level] = min(left[level], room)
+        room -= left[level]
+    kept = []
+    for heading in built.headings:
+        if left[heading[2]]:
+            left[heading[2]] -= 1
+            kept.append(heading)
+    metadata = {**built.metadata, "headings_left_out": len(built.headings) - len(kept)}
+    return replace(built, headings=tuple(kept), metadata=metadata)
 
 
 def clean_title(text: str) -> str:

@@ -10,6 +10,7 @@ from lxml.html import HtmlElement, HTMLParser, document_fromstring, tostring
 
 from ingestion.parsing.document import Built, clean_title
 from ingestion.parsing.html_content import content_words, drop, main_content, prune_around
+from ingestion.parsing.html_flat import flat
 from ingestion.parsing.html_tables import fill_spans
 from ingestion.parsing.markdown import parse_markdown
 from minirag.errors import UnreadableSource
@@ -57,12 +58,20 @@ def _converted(container: HtmlElement, url: str | None) -> str:
 
 
 def _tree(markup: str) -> HtmlElement:
+    tree, too_deep = _parsed(markup)
+    return _parsed(flat(markup))[0] if too_deep else tree
+
+
+def _parsed(markup: str) -> tuple[HtmlElement, bool]:
+    """The tree, and whether it ends where the page nests too deeply."""
     # The text is decoded already: say so, or a stale declaration inside would be believed.
     parser = HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True)
     try:
-        return document_fromstring(markup.encode("utf-8", "replace"), parser=parser)
+        tree = document_fromstring(markup.encode("utf-8", "replace"), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
         raise UnreadableSource("There is no text in this page.") from error
+    limits = parser.error_log.filter_types([etree.ErrorTypes.ERR_RESOURCE_LIMIT])
+    return tree, len(limits) > 0
 
 
 def _title(tree: HtmlElement) -> str:

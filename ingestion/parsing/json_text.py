@@ -35,9 +35,13 @@ def parse_json(text: str, limits: ContentLimits) -> Built:
 
 
 def parse_jsonl(text: str, limits: ContentLimits) -> Built:
-    """A record a line. Raises ``UnreadableSource`` with the number of the line that is none."""
+    """A record a line; the metadata counts lines that are none (``records_left_out``).
+
+    Raises ``UnreadableSource`` with the first of them where they are not fewer than the records: a
+    file of another form.
+    """
     builder = DocumentBuilder()
-    number = 0
+    good, bad, first_bad = 0, 0, 0
     for number, line in enumerate(text.splitlines(), 1):
         if number > limits.rows:
             raise UnreadableSource(f"There are more than {limits.rows:,} records.")
@@ -45,11 +49,16 @@ def parse_jsonl(text: str, limits: ContentLimits) -> Built:
             continue
         try:
             value = _loads(line)
-        except json.JSONDecodeError as error:
-            raise UnreadableSource(f"This is not valid JSON: line {number}.") from error
+        except json.JSONDecodeError:
+            bad += 1
+            first_bad = first_bad or number
+            continue
+        good += 1
         builder.blank()
         _add(builder, value, "", limits)
-    return builder.build()
+    if bad and bad >= good:
+        raise UnreadableSource(f"This is not valid JSON: line {first_bad}.")
+    return builder.build(metadata={"records_left_out": bad} if bad else None)
 
 
 def _loads(text: str) -> Any:

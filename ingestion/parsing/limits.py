@@ -16,6 +16,8 @@ class Limits:
     memory_bytes: int = 512 * 1024 * 1024
     cpu_seconds: int = 30
     wall_seconds: float = 30.0
+    # Waiting for a processor beside that, on a machine with much else to do.
+    wait_seconds: float = 120.0
     output_bytes: int = 64 * 1024 * 1024
     content: ContentLimits = field(default_factory=ContentLimits)
     zip: ZipLimits = field(default_factory=ZipLimits)
@@ -26,6 +28,7 @@ class Limits:
             memory_bytes=settings.MINIRAG_PARSE_MEMORY_MB * 1024 * 1024,
             cpu_seconds=settings.MINIRAG_PARSE_CPU_SECONDS,
             wall_seconds=settings.MINIRAG_PARSE_SECONDS,
+            wait_seconds=settings.MINIRAG_PARSE_WAIT_SECONDS,
             output_bytes=settings.MINIRAG_PARSE_OUTPUT_BYTES,
             content=ContentLimits(
                 inflated_bytes=settings.MINIRAG_PARSE_INFLATED_BYTES,
@@ -34,6 +37,7 @@ class Limits:
                 rows=settings.MINIRAG_PARSE_ROWS,
                 columns=settings.MINIRAG_PARSE_COLUMNS,
                 depth=settings.MINIRAG_PARSE_DEPTH,
+                headings=settings.MINIRAG_PARSE_HEADINGS,
             ),
             zip=ZipLimits(
                 entries=settings.MINIRAG_ARCHIVE_ENTRIES,

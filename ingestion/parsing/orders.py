@@ -29,6 +29,7 @@ class Order:
     memory_bytes: int
     cpu_seconds: int
     wall_seconds: float
+    wait_seconds: float
     content: ContentLimits = field(default_factory=ContentLimits)
     zip: ZipLimits = field(default_factory=ZipLimits)
     task: Task = "parse"
@@ -46,6 +47,7 @@ class Order:
             memory_bytes=values["memory_bytes"],
             cpu_seconds=values["cpu_seconds"],
             wall_seconds=values["wall_seconds"],
+            wait_seconds=values["wait_seconds"],
             content=ContentLimits(**values["content"]),
             zip=ZipLimits(**values["zip"]),
             task=values["task"],

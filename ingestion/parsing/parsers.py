@@ -5,7 +5,7 @@ from __future__ import annotations
 from ingestion.parsing.code import parse_code
 from ingestion.parsing.decode import decode, decode_pieces
 from ingestion.parsing.delimited import parse_delimited
-from ingestion.parsing.document import Built, ContentLimits, Hints
+from ingestion.parsing.document import Built, ContentLimits, Hints, with_fewer_headings
 from ingestion.parsing.docx import parse_docx
 from ingestion.parsing.eml import parse_eml
 from ingestion.parsing.epub import parse_epub
@@ -28,7 +28,7 @@ def parse_bytes(data: bytes, hints: Hints, limits: ContentLimits) -> Built:
     built = _binary(kind, data, hints, limits) or _written(kind, data, hints, limits)
     if not built.text:
         raise UnreadableSource("There is no text in it.")
-    return built
+    return with_fewer_headings(built, limits.headings)
 
 
 def _binary(kind: Kind, data: bytes, hints: Hints, limits: ContentLimits) -> Built | None:

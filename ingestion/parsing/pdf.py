@@ -13,6 +13,7 @@ import pypdfium2.raw as pdfium_raw
 
 from ingestion.parsing.document import Built, ContentLimits, DocumentBuilder, clean_title
 from ingestion.parsing.pdf_headings import Line, find_headings, lines_of
+from ingestion.parsing.saslprep import saslprep
 from ingestion.parsing.text import normalize_text
 from minirag.errors import UnreadableSource
 
@@ -74,8 +75,14 @@ def parse_pdf(data: bytes, password: str, limits: ContentLimits) -> Built:
 
 
 def _open(data: bytes, password: str) -> pdfium.PdfDocument:
+    prepared = saslprep(password)
     try:
-        return pdfium.PdfDocument(data, password=password or None)
+        try:
+            return pdfium.PdfDocument(data, password=password or None)
+        except pdfium.PdfiumError as error:
+            if error.err_code != pdfium_raw.FPDF_ERR_PASSWORD or prepared == password:
+                raise
+            return pdfium.PdfDocument(data, password=prepared)
     except pdfium.PdfiumError as error:
         if error.err_code in (pdfium_raw.FPDF_ERR_PASSWORD, pdfium_raw.FPDF_ERR_SECURITY):
             wrong = "The password does not open the PDF: it needs a password that does."

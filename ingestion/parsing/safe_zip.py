@@ -64,6 +64,10 @@ class SafeArchive:
         """Names of all parts, in small letters."""
         return list(self._names)
 
+    def stored_names(self) -> dict[str, str]:
+        """The parts' names in small letters to those that the archive has."""
+        return {name: info.filename for name, info in self._names.items()}
+
     def count(self, size: int) -> None:
         self._left -= size
         if self._left < 0:

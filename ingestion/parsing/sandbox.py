@@ -65,12 +65,13 @@ class Sandbox:
         return self._process.pid if self._process else None
 
     def parse(self, raw: RawDocument, limits: Limits | None = None) -> ParsedDocument:
-        """Parse ``raw`` in a child. Blocks up to the wall limit.
+        """Parse ``raw`` in a child. Blocks up to the wall limit, and while others have the machine.
 
         Raises ``UnreadableSource`` with the reason in plain words, or ``Unavailable`` when no child
-        can be had.
+        can be had, or only one that gets no processor.
         """
-        return read_answer(self.answers([raw], limits or Limits.from_settings()))
+        limits = limits or Limits.from_settings()
+        return read_answer(self.answers([raw], limits), limits.content)
 
     def answers(
         self,
@@ -107,6 +108,8 @@ class Sandbox:
                 # Not the document's fault: no child works here (the code was exchanged under it).
                 self._discard(control)
                 raise ZygoteGone
+        if end == "busy":
+            raise Unavailable("The machine is too busy to read documents at the moment.")
         if end != "ok":
             raise UnreadableSource(_WORDS.get(end, _WORDS["failed"]))
         return answer
@@ -116,7 +119,7 @@ class Sandbox:
     ) -> tuple[bytes | None, str]:
         """A child's answer (None where it is too long) and how the child ended."""
         output, status = self._send(control, order, raws)
-        ends_at = time.monotonic() + limits.wall_seconds + _GRACE_SECONDS
+        ends_at = time.monotonic() + limits.wall_seconds + limits.wait_seconds + _GRACE_SECONDS
         with output, status:
             answer = _read_all(output, limits.output_bytes, ends_at)
             if answer is None:
@@ -265,6 +268,7 @@ def _order(
         memory_bytes=limits.memory_bytes,
         cpu_seconds=limits.cpu_seconds,
         wall_seconds=limits.wall_seconds,
+        wait_seconds=limits.wait_seconds,
         content=limits.content,
         zip=limits.zip,
         task=task,

@@ -1,7 +1,7 @@
 """XLSX through calamine: each sheet a heading, each table rows under its header.
 
 Calamine lays a sheet out as one rectangle, so one cell far away would take all memory: where the
-cells really stand is looked up before.
+cells really stand is looked up before (``xlsx_rows``).
 """
 
 from __future__ import annotations
@@ -13,18 +13,15 @@ from io import BytesIO
 
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
-from ingestion.parsing.delimited import bounded
 from ingestion.parsing.document import Built, ContentLimits, DocumentBuilder
 from ingestion.parsing.ooxml import below, chart_rows, core_title
 from ingestion.parsing.safe_zip import DAMAGED, SafeArchive
 from ingestion.parsing.tables import add_table
+from ingestion.parsing.xlsx_rows import filled_rows, pulled_together, sheets_of
 from minirag.errors import UnreadableSource
 
-_CELL = re.compile(rb'<(?:\w+:)?(?:c|row)\b[^>]{0,200}?\br="([A-Z]{0,3})(\d{1,7})"')
-_SHEET = re.compile(r"^xl/worksheets/[^/]+\.xml$")
 _CHART = re.compile(r"^xl/charts/chart[^/]*\.xml$")
 _COMMENTS = re.compile(r"^xl/(?:comments[^/]*|comments/[^/]+)\.xml$")
-_KEPT = 256
 
 Cell = int | float | str | bool | time | date | datetime | timedelta
 
@@ -35,12 +32,13 @@ def parse_xlsx(data: bytes, limits: ContentLimits) -> Built:
     Raises ``UnreadableSource``: damaged, locked, a bomb, or past the limits of rows and columns.
     """
     archive = SafeArchive(data, limits)
+    filled = {name: filled_rows(archive, name, limits) for name in sheets_of(archive)}
     for name in archive.names():
-        if _SHEET.match(name):
-            _check_extent(archive, name, limits)
-        elif name.startswith("xl/") and name.endswith(".xml"):
+        if name not in filled and name.startswith("xl/") and name.endswith(".xml"):
             for _ in archive.pieces(name):
                 pass  # only counted: calamine inflates without asking
+    if far := {name: found for name, found in filled.items() if found and found[-1] > limits.rows}:
+        data = pulled_together(archive, far)
     builder = DocumentBuilder()
     try:
         workbook = CalamineWorkbook.from_filelike(BytesIO(data))
@@ -60,26 +58,6 @@ def parse_xlsx(data: bytes, limits: ContentLimits) -> Built:
     return builder.build(core_title(archive))
 
 
-def _check_extent(archive: SafeArchive, part: str, limits: ContentLimits) -> None:
-    """Raises ``UnreadableSource`` where cells stand further out than a table may be large."""
-    rest = b""
-    for piece in archive.pieces(part):
-        seen = rest + piece
-        for letters, digits in _CELL.findall(seen):
-            if int(digits) > limits.rows:
-                raise UnreadableSource(f"A sheet has more than {limits.rows:,} rows.")
-            if _column(letters) > limits.columns:
-                raise UnreadableSource(f"A sheet has more than {limits.columns:,} columns.")
-        rest = seen[-_KEPT:]
-
-
-def _column(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number
-
-
 def _add_sheet(
     builder: DocumentBuilder,
     workbook: CalamineWorkbook,
@@ -87,22 +65,26 @@ def _add_sheet(
     limits: ContentLimits,
     left: int,
 ) -> int:
-    """Add the sheet; returns how many rows it has."""
+    """Add the sheet; returns how many rows with anything in them it has."""
     sheet = workbook.get_sheet_by_name(name)
-    if sheet.height > left:
-        raise UnreadableSource(f"There are more than {limits.rows:,} rows in it.")
     builder.blank()
     builder.heading(name, 1, name)
     builder.blank()
     block: list[list[str]] = []
-    for row in bounded(_filled(sheet), limits):
+    count = 0
+    for row in _filled(sheet):
         if any(row):
-            block.append(list(row))
+            count += 1
+            if count > left:
+                raise UnreadableSource(f"There are more than {limits.rows:,} rows in it.")
+            if len(row) > limits.columns:
+                raise UnreadableSource(f"A sheet has more than {limits.columns:,} columns.")
+            block.append(row)
             continue
         _add_block(builder, block)
         block = []
     _add_block(builder, block)
-    return int(sheet.height)
+    return count
 
 
 def _filled(sheet: CalamineSheet) -> Iterator[list[str]]:

@@ -57,6 +57,8 @@ MINIRAG_PREVIEW_PARALLEL = env.int("MINIRAG_PREVIEW_PARALLEL", default=2)
 MINIRAG_PARSE_MEMORY_MB = env.int("MINIRAG_PARSE_MEMORY_MB", default=512)
 MINIRAG_PARSE_CPU_SECONDS = env.int("MINIRAG_PARSE_CPU_SECONDS", default=30)
 MINIRAG_PARSE_SECONDS = env.int("MINIRAG_PARSE_SECONDS", default=30)
+# Seconds beside that for which it may wait for a processor; then its document is tried again later.
+MINIRAG_PARSE_WAIT_SECONDS = env.float("MINIRAG_PARSE_WAIT_SECONDS", default=120.0)
 # The child's whole answer: text with its structure, as JSON.
 MINIRAG_PARSE_OUTPUT_BYTES = env.int("MINIRAG_PARSE_OUTPUT_BYTES", default=64 * 1024 * 1024)
 # What a zip container (DOCX, PPTX, XLSX, ODT, EPUB) may unfold to, and its number of entries.
@@ -68,6 +70,8 @@ MINIRAG_PARSE_ROWS = env.int("MINIRAG_PARSE_ROWS", default=200_000)
 MINIRAG_PARSE_COLUMNS = env.int("MINIRAG_PARSE_COLUMNS", default=1_000)
 # Nesting of JSON, of parts of a mail and of grouped shapes.
 MINIRAG_PARSE_DEPTH = env.int("MINIRAG_PARSE_DEPTH", default=50)
+# Headings that are kept of one document, those of the highest levels first.
+MINIRAG_PARSE_HEADINGS = env.int("MINIRAG_PARSE_HEADINGS", default=20_000)
 
 # --- zip archives of documents: files, bytes they may unfold to, and how much each may swell ----
 

@@ -128,7 +128,7 @@ def _shared_strings() -> bytes:
 
 def _cells(count: int) -> str:
     far = "".join(
-        f'<row r="{n * 50}"><c r="A{n * 50}"><v>1</v></c></row>' for n in range(1, count + 1)
+        f'<row r="{n * 5}"><c r="A{n * 5}"><v>1</v></c></row>' for n in range(1, count + 1)
     )
     return f"<sheetData>{far}</sheetData>"
 
@@ -164,7 +164,7 @@ QUICK: dict[str, Bomb] = {
     "zip-nested": ("docx", lambda: make_zip({"a.zip": make_zip({"b.zip": make_docx()})})),
     "xlsx-far": ("xlsx", lambda: make_xlsx({"S": '<sheetData><row r="1048576"><c r="XFD1048576">'
                                             "<v>1</v></c></row></sheetData>"})),
-    "xlsx-far-by-rows": ("xlsx", lambda: make_xlsx({"S": _cells(20_000)})),
+    "xlsx-far-by-rows": ("xlsx", lambda: make_xlsx({"S": _cells(200_001)})),
     "xlsx-dimension": ("xlsx", lambda: make_xlsx({"S": '<dimension ref="A1:XFD1048576"/>'
                                                   + xlsx_rows([("a", "b")])})),
     "pptx-groups": ("pptx", lambda: _groups(200)),

@@ -9,14 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.parsing.answers import BROKEN, read_answer
+from ingestion.parsing.answers import BROKEN
+from ingestion.parsing.answers import read_answer as read_bounded
+from ingestion.parsing.document import ContentLimits
 from minirag.errors import UnreadableSource
-from minirag.types import Heading, PageSpan
+from minirag.types import Heading, PageSpan, ParsedDocument
 
 GOOD: dict[str, Any] = {
     "text": "Title\n\nBody", "title": "Title", "headings": [[0, 5, 1, "Title"]],
     "pages": [[0, 11, 1]], "metadata": {"page_count": 1},
 }  # fmt: skip
+
+
+def read_answer(data: bytes) -> ParsedDocument:
+    return read_bounded(data, ContentLimits())
 
 
 def answer(**changes: Any) -> bytes:

@@ -215,6 +215,7 @@ def zips(**changes: int) -> Limits:
         (make_zip({str(n): b"" for n in range(21)}), zips(entries=20), "too many"),
         (make_zip({"a": b"x" * 600, "b": b"x" * 600}), zips(total_bytes=1_000), "unfolds"),
     ],
+    ids=["no-zip", "cut-off", "empty", "entries", "bytes"],  # not by the data, which holds the time
 )
 def test_an_archive_that_is_refused_as_a_whole(data: bytes, limits: Limits, words: str) -> None:
     with pytest.raises(UnreadableSource, match=words):

@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -229,6 +230,51 @@ def test_a_parser_that_fails_on_one_document_names_its_place_in_the_log(
         sandbox.parse(text("poison"))
     assert sandbox.pid == zygote and sandbox.parse(text("good")).text == "good"
     assert "AttributeError at <string>:" in caplog.text
+    sandbox.close()
+
+
+# Work that needs 0.2 s of a processor, or none and much patience, before the parser begins.
+SLOW_ZYGOTE = """
+import os, time
+from ingestion.parsing import child, zygote
+real = child.parse_bytes
+def parse_bytes(data, hints, limits):
+    while data == b"works" and time.process_time() < 0.2:
+        pass
+    if data == b"sleeps":
+        time.sleep(60)
+    return real(data, hints, limits)
+child.parse_bytes = parse_bytes
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+zygote.main()
+"""
+BURN = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\nwhile True: pass"
+
+
+def test_a_busy_machine_is_no_fault_of_a_document() -> None:
+    """A Markdown file with 1.6 s of work failed as taking too long, beside 30 s of others' work."""
+    sandbox = Sandbox([sys.executable, "-c", SLOW_ZYGOTE])
+    sandbox.parse(text("start"))
+    burners = [subprocess.Popen([sys.executable, "-c", BURN]) for _ in range(4)]
+    try:
+        begun = time.monotonic()
+        assert sandbox.parse(text("works"), Limits(wall_seconds=1.0)).text == "works"
+        assert time.monotonic() - begun > 1.0, "the machine was not busy"
+        with pytest.raises(Unavailable, match="busy"):
+            sandbox.parse(text("works"), Limits(wall_seconds=1.0, wait_seconds=0.3))
+    finally:
+        for burner in burners:
+            burner.kill()
+            burner.wait()
+        sandbox.close()
+
+
+def test_a_child_that_sleeps_or_works_on_ends_at_its_own_clock() -> None:
+    sandbox = Sandbox([sys.executable, "-c", SLOW_ZYGOTE])
+    sandbox.parse(text("start"))
+    for words in ("sleeps", "works"):
+        with pytest.raises(UnreadableSource, match="too long"):
+            sandbox.parse(text(words), Limits(wall_seconds=0.1))
     sandbox.close()
 
 

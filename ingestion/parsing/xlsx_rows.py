@@ -1,0 +1,99 @@
+"""Where the rows of an XLSX stand. Calamine lays out all between the first and the last of them.
+
+A sheet of few rows far apart is pulled together before: rows that touch still do, and of what was
+empty between others one row is left.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from io import BytesIO
+
+from ingestion.parsing.document import ContentLimits
+from ingestion.parsing.safe_zip import SafeArchive
+from minirag.errors import UnreadableSource
+
+_TAG = re.compile(rb"<(?:\w+:)?(c|row|mergeCell)\b([^<>]{0,400})>")
+_PLACE = re.compile(
+    rb"""(\br(?:ef)?=["'])([A-Z]{0,3})(\d{0,7})(?:(:[A-Z]{1,3})(\d{1,7}))?(?=["'])"""
+)
+_SHEET = re.compile(r"^xl/worksheets/[^/]+\.xml$")
+# No tag that matters is longer.
+_TAG_BYTES = 1024
+
+
+def sheets_of(archive: SafeArchive) -> list[str]:
+    return [name for name in archive.names() if _SHEET.match(name)]
+
+
+def filled_rows(archive: SafeArchive, part: str, limits: ContentLimits) -> list[int]:
+    """Numbers of the rows with a cell that is not empty.
+
+    Raises ``UnreadableSource`` where there are more of them, or of columns, than a table may have.
+    """
+    found: set[int] = set()
+    row = 0
+    for piece in _whole_tags(archive, part):
+        for tag, facts in _TAG.findall(piece):
+            place = _PLACE.search(facts)
+            if tag == b"row":
+                row = int(place[3] or 0) if place else row + 1
+            elif tag == b"c" and not facts.endswith(b"/"):
+                if place and _column(place[2]) > limits.columns:
+                    raise UnreadableSource(f"A sheet has more than {limits.columns:,} columns.")
+                found.add(int(place[3] or 0) if place else row)
+        if len(found) > limits.rows:
+            raise UnreadableSource(f"A sheet has more than {limits.rows:,} rows.")
+    return sorted(found)
+
+
+def pulled_together(archive: SafeArchive, sheets: dict[str, list[int]]) -> bytes:
+    """The workbook anew, with the rows of ``sheets`` (by their filled ones) moved together."""
+    made = BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as out:
+        for name, stored in archive.stored_names().items():
+            with out.open(stored, "w") as part:
+                moved = _moved(archive, name, sheets[name]) if name in sheets else None
+                for piece in moved or archive.pieces(name):
+                    part.write(piece)
+    return made.getvalue()
+
+
+def _moved(archive: SafeArchive, part: str, rows: list[int]) -> Iterator[bytes]:
+    places: list[int] = []
+    for at, row in enumerate(rows):
+        gap = 1 if not at or row == rows[at - 1] + 1 else 2
+        places.append((places[-1] if places else 0) + gap)
+
+    def place(found: re.Match[bytes]) -> bytes:
+        start, letters, row, colon, last = found.groups()
+        first = bisect_left(rows, int(row or 0))
+        moved = start + letters + b"%d" % places[min(first, len(rows) - 1)]
+        if colon:
+            moved += colon + b"%d" % places[max(first, bisect_right(rows, int(last)) - 1)]
+        return moved
+
+    for piece in _whole_tags(archive, part):
+        yield _TAG.sub(lambda tag: _PLACE.sub(place, tag[0], count=1), piece)
+
+
+def _whole_tags(archive: SafeArchive, part: str) -> Iterator[bytes]:
+    """The part in pieces that cut no tag in two."""
+    rest = b""
+    for piece in archive.pieces(part):
+        seen = rest + piece
+        cut = seen.rfind(b"<", max(0, len(seen) - _TAG_BYTES))
+        cut = len(seen) if cut < 0 else cut
+        yield seen[:cut]
+        rest = seen[cut:]
+    yield rest
+
+
+def _column(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
