@@ -16,9 +16,11 @@ from django.conf import settings
 
 from ingestion.leases import Cancelled, JobRun, TurnOver
 from ingestion.pipeline import rows as documents
+from ingestion.pipeline.doubles import Doubles
 from ingestion.pipeline.index import Index, open_index
 from ingestion.pipeline.listing import Listing
 from ingestion.pipeline.listings import list_items
+from ingestion.pipeline.moves import Moves
 from ingestion.pipeline.outcomes import Outcome, Tally
 from ingestion.pipeline.plans import DocumentPlan, Rows, Target, make_plan, standing_rows
 from ingestion.pipeline.progress import Progress
@@ -31,7 +33,7 @@ from ingestion.pipeline.versions import publish, touch_documents
 from ingestion.suspects import least_suspect_first, verdict, without_suspects
 from minirag.errors import MiniRAGError, ProviderRejected
 from minirag.types import Stage
-from sources.models import Chunk, Source, SourceType
+from sources.models import Chunk, Source
 
 # A window is closed at so many documents, or code points of text.
 _MOST_DOCUMENTS = 64
@@ -56,9 +58,11 @@ class _Work:
     window: list[DocumentPlan] = field(default_factory=list)
     # Keys of the documents in the window.
     keys: dict[UUID, str] = field(default_factory=dict)
-    # Texts that a crawl has met: by hash, the key and whether its row stood before.
-    texts: dict[str, tuple[str, bool]] = field(default_factory=dict)
     turn_over: bool = False
+    doubles: Doubles = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.doubles = Doubles(self.source, self.listing)
 
     @property
     def full(self) -> bool:
@@ -86,7 +90,8 @@ def ingest_source(run: JobRun) -> Outcome:
     for item in least_suspect_first(run.job, apart):
         _read(work, iter([[_unless_hopeless(run, item)]]))
     run.begin(())
-    finish(run, source, work.listing, work.tally, work.index.signature)
+    moves = Moves(run, work.index, work.progress)
+    finish(moves, source, work.listing, work.tally)
     remove_leftovers(run, work.index, source.pk)
     return work.tally.outcome()
 
@@ -145,7 +150,7 @@ def _take(work: _Work, reading: Reading, rows: Mapping[UUID, Rows]) -> None:
         _fail(work, [reading])
         return
     assert document is not None and parsed is not None
-    if _is_doubled(work, reading, held=document.text_hash == reading.text_hash):
+    if work.doubles.has(reading, held=document.text_hash == reading.text_hash):
         work.run.finished([reading.item.key])
         return
     if work.full:
@@ -169,7 +174,7 @@ def _changed(work: _Work, readings: Sequence[Reading]) -> list[Reading]:
     for reading in readings:
         (same if is_unchanged(reading, work.index.signature) else changed).append(reading)
     work.run.finished(reading.item.key for reading in same)
-    same = [reading for reading in same if not _is_doubled(work, reading, held=True)]
+    same = [reading for reading in same if not work.doubles.has(reading, held=True)]
     if same:
         stale = [
             (reading.document, labels)
@@ -186,25 +191,6 @@ def _changed(work: _Work, readings: Sequence[Reading]) -> list[Reading]:
         work.progress.found(chunks)
         work.progress.advance(chunks)
     return changed
-
-
-def _is_doubled(work: _Work, reading: Reading, *, held: bool) -> bool:
-    """Whether a crawl has these words under another address already. Rows that stood come first."""
-    key = reading.item.key
-    text_hash = reading.text_hash or reading.facts.text_hash
-    if not text_hash and reading.document is not None:
-        text_hash = reading.document.text_hash
-    if work.source.type != SourceType.CRAWL or not text_hash:
-        return False
-    other, other_held = work.texts.setdefault(text_hash, (key, held))
-    if other == key:
-        return False
-    if held and not other_held:
-        work.texts[text_hash] = (key, held)
-        work.listing.doubled.add(other)
-        return False
-    work.listing.doubled.add(key)
-    return True
 
 
 def _fail(work: _Work, readings: Sequence[Reading]) -> None:

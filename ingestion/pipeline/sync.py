@@ -1,7 +1,7 @@
 """The end of an ingest: documents that moved, archives that are through, and what is gone.
 
 What is gone is removed only where that is safe to say. A source that cannot be read, or whose
-sitemap or site suddenly names less than half of what is held, loses nothing: the rows are marked,
+sitemap or site suddenly misses more than half of what is held, loses nothing: the rows are marked,
 the source says so, and a later ingest by hand, or one after a day, that misses them again removes
 them.
 """
@@ -9,39 +9,52 @@ them.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
+from ingestion.clock import database_now
 from ingestion.leases import JobRun
 from ingestion.pipeline.listing import Listing, prunes
+from ingestion.pipeline.moves import Moves
 from ingestion.pipeline.outcomes import Tally
 from minirag.errors import UnreadableSource
 from sources.models import Chunk, Document, DocumentStatus, Source, SourceType
 from sources.uploads import discard_on_commit
 
-# Fewer may go at once without a second look.
-_FEW = 10
 _PATIENCE = timedelta(days=1)
 _BATCH = 500
 _LISTED = (SourceType.SITEMAP, SourceType.CRAWL)
 
 
-def finish(run: JobRun, source: Source, listing: Listing, tally: Tally, signature: str) -> None:
+def finish(moves: Moves, source: Source, listing: Listing, tally: Tally) -> None:
     """Bring the rows in line with what the whole listing said. Points go with the tombstones."""
+    run, signature = moves.run, moves.index.signature
     tally.notes.extend(listing.faults)
     if not tally.good:  # then it is the site that is out of order, and all of it stays
         for error in listing.gone.values():
             tally.failed(error)
-    _settle_archives(run, listing, signature)
     rows = rows_without_upload(source)
     _found_again(run, rows, listing)
-    lost = _lost(run, source, rows, listing, tally)
-    lost = _moved(run, rows, lost, signature)
+    lost = missing(source, rows, listing, good=tally.good, bad=tally.bad)
+    lost = moves.settle(lost, _newcomers(run, rows, listing))
+    lost = _without_waiting(run, source, rows, lost, tally)
     doubled = [row for row in rows if row.key in listing.doubled]
     _bury(run, [row.pk for row in (*lost, *doubled)])
+    # Last: an archive that is settled is not read again, and what is gone from it not seen.
+    _settle_archives(run, listing, signature)
+
+
+def _newcomers(run: JobRun, rows: Sequence[Document], listing: Listing) -> list[Document]:
+    """Documents that this run made."""
+    began = run.job.started_at
+    found = listing.present - listing.doubled
+    if began is None:
+        return []
+    made = [row for row in rows if row.generation == 1 and row.created_at >= began]
+    return [row for row in made if row.key in found]
 
 
 def rows_without_upload(source: Source) -> list[Document]:
@@ -78,45 +91,42 @@ def missing(
     return [*gone, *absent] if listing.complete else gone
 
 
-def _lost(
-    run: JobRun, source: Source, rows: Sequence[Document], listing: Listing, tally: Tally
+def waiting(
+    source: Source, lost: Sequence[Document], held: int, began: datetime, *, by_hand: bool
 ) -> list[Document]:
-    """Rows that may go."""
-    lost = missing(source, rows, listing, good=tally.good, bad=tally.bad)
-    if source.type not in _LISTED:
-        return lost
-    held = sum(1 for row in rows if row.generation)
-    found = len(listing.present - listing.doubled)
-    if len(lost) <= _FEW or 2 * found >= held:
-        return lost
-    return _confirmed(run, source, lost, held, tally)
+    """Rows that do not go yet, since more than half of the ``held`` ones would.
+
+    They do when an earlier ingest than that of ``began`` missed them as well. What somebody took
+    out of an archive was meant to go.
+    """
+    live = [row for row in lost if row.generation]
+    if source.type not in _LISTED or len(live) < 2 or 2 * len(live) <= held:
+        return []
+    patience = timedelta(0) if by_hand else _PATIENCE
+    return [row for row in live if not row.missing_since or row.missing_since + patience >= began]
 
 
-def _confirmed(
-    run: JobRun, source: Source, lost: Sequence[Document], held: int, tally: Tally
+def _without_waiting(
+    run: JobRun, source: Source, rows: Sequence[Document], lost: list[Document], tally: Tally
 ) -> list[Document]:
-    """Those that were missed before; the others are marked, and the source says so."""
-    now = timezone.now()
+    """Rows that may go; where too many would, the others are marked, and the source says so."""
+    began = run.job.started_at or database_now()
+    held = sum(1 for row in rows if row.generation and row.created_at < began)
     by_hand = run.job.pk != source.refresh_job_id
-    sure = [
-        row
-        for row in lost
-        if row.missing_since and (by_hand or now - row.missing_since >= _PATIENCE)
-    ]
-    if len(sure) == len(lost):
-        return sure
-    fresh = [row.pk for row in lost if row.missing_since is None]
+    stay = {row.pk: row for row in waiting(source, lost, held, began, by_hand=by_hand)}
+    if stay:
+        _mark(run, [pk for pk, row in stay.items() if row.missing_since is None])
+        words = f"{len(stay)} of {held} pages were not found any more and were not removed yet."
+        tally.notes.append(UnreadableSource(f"{words} Ingest again to remove them."))
+    return [row for row in lost if row.pk not in stay]
+
+
+def _mark(run: JobRun, ids: Sequence[UUID]) -> None:
     with transaction.atomic():
         run.fence()
-        for at in range(0, len(fresh), _BATCH):
-            Document.objects.filter(pk__in=fresh[at : at + _BATCH]).update(missing_since=now)
-    tally.notes.append(
-        UnreadableSource(
-            f"{len(lost)} of {held} pages were not found any more: nothing was removed. "
-            "Ingest again to remove them."
-        )
-    )
-    return []
+        now = database_now()
+        for at in range(0, len(ids), _BATCH):
+            Document.objects.filter(pk__in=ids[at : at + _BATCH]).update(missing_since=now)
 
 
 def _found_again(run: JobRun, rows: Sequence[Document], listing: Listing) -> None:
@@ -125,50 +135,6 @@ def _found_again(run: JobRun, rows: Sequence[Document], listing: Listing) -> Non
         with transaction.atomic():
             run.fence()
             Document.objects.filter(pk__in=back).update(missing_since=None)
-
-
-def _moved(
-    run: JobRun, rows: Sequence[Document], lost: Sequence[Document], signature: str
-) -> list[Document]:
-    """Give rows that would go to new keys with the same words; returns those that go.
-
-    A row that stood keeps its chunks with their flags and citations; the row that this run made for
-    the new key goes in its place.
-    """
-    leaving = {row.text_hash: row for row in lost if row.text_hash and row.index_model == signature}
-    going = {row.pk: row for row in lost}
-    for new in rows:
-        old = leaving.get(new.text_hash) if new.generation == 1 and new.pk not in going else None
-        began = run.job.started_at
-        if old is None or began is None or new.created_at < began:
-            continue
-        del leaving[new.text_hash]
-        _swap(run, old, new)
-        del going[old.pk]
-        going[new.pk] = new
-    return list(going.values())
-
-
-def _swap(run: JobRun, old: Document, new: Document) -> None:
-    """``old`` takes the key and the labels of ``new``, whose tombstone it becomes."""
-    with transaction.atomic():
-        run.fence()
-        both = Document.objects.select_for_update().defer("text").in_bulk([old.pk, new.pk])
-        stays, goes = both.get(old.pk), both.get(new.pk)
-        if stays is None or goes is None or stays.deleted_at or goes.deleted_at:
-            return
-        goes.deleted_at, goes.stale_points = timezone.now(), True
-        goes.save(update_fields=["deleted_at", "stale_points"])
-        for name in _LABELS:
-            setattr(stays, name, getattr(goes, name))
-        stays.missing_since = None
-        stays.save(update_fields=[*_LABELS, "missing_since", "updated_at"])
-
-
-_LABELS = (
-    "key", "title", "url", "mime_type", "content_hash", "etag", "last_modified", "links",
-    "metadata", "status", "error", "size_bytes", "container_id", "checked_at",
-)  # fmt: skip
 
 
 def _bury(run: JobRun, ids: Collection[UUID]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -9,10 +10,13 @@ import pytest
 from django.utils import timezone
 
 from ingestion.models import JobState
+from ingestion.pipeline import ingest as ingest_module
+from ingestion.pipeline.sync import finish
+from minirag.errors import RetrievalUnavailable
 from sources.models import Chunk, Document, DocumentStatus, Source, SourceStatus
 from tenants.scope import platform_scope
 from tests.doubles.websites import Site
-from tests.ingestion.conftest import Plant
+from tests.ingestion.conftest import Plant, run_due
 from tests.ingestion.web import markup, page, titles, web_source
 
 
@@ -199,6 +203,86 @@ def test_a_sitemap_that_shrank_oddly_is_believed_the_second_time(plant: Plant, s
     assert len(titles(plant, source)) == 30
     assert plant.ingest(source).state == JobState.SUCCEEDED
     assert set(titles(plant, source)) == {"1", "2"}
+    plant.check(source)
+
+
+@pytest.mark.parametrize("kind", ["sitemap", "crawl"])
+def test_a_small_site_under_maintenance_is_left_alone(plant: Plant, site: Site, kind: str) -> None:
+    """Its start page answers 200 and leads nowhere; its sitemap names only that."""
+    links = [f"/{n}" for n in range(6)]
+
+    def show() -> None:
+        page(site, "/", "Home", *links)
+        site.sitemap(["/", *links])
+
+    many(site, 6)
+    show()
+    source = web_source(plant, kind, site.url("/sitemap.xml" if kind == "sitemap" else "/"))
+    plant.ingest(source)
+    page(site, "/", "Under maintenance")
+    site.sitemap(["/"])
+    for _ in range(2):  # by itself it waits for a day
+        with platform_scope("tests"):
+            job = plant.schedule(source)
+            Source.objects.filter(pk=source.pk).update(refresh_job_id=job.pk)
+        again = plant.ingest(source)
+        assert again.state == JobState.PARTIAL
+        error = plant.source(source).error or {}
+        assert "6 of 7 pages were not found" in error["message"]
+        assert set(titles(plant, source)) == {"", *map(str, range(6))}
+    show()
+    assert plant.ingest(source).state == JobState.SUCCEEDED
+    assert plant.source(source).error is None
+    # It is believed when somebody asks again; less than half goes at once.
+    page(site, "/", "Home", *links[:4])
+    site.sitemap(["/", *links[:4]])
+    assert plant.ingest(source).state == JobState.SUCCEEDED
+    assert set(titles(plant, source)) == {"", "0", "1", "2", "3"}
+    page(site, "/", "Home")
+    site.sitemap(["/"])
+    assert plant.ingest(source).state == JobState.PARTIAL
+    assert len(titles(plant, source)) == 5
+    assert plant.ingest(source).state == JobState.SUCCEEDED
+    assert set(titles(plant, source)) == {""}
+    plant.check(source)
+
+
+def test_an_attempt_that_is_repeated_is_no_second_look(
+    plant: Plant, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many(site, 6)
+    source = web_source(plant, "sitemap", site.url("/sitemap.xml"))
+    plant.ingest(source)
+    site.sitemap(["/1"])
+
+    def breaks(*arguments: Any) -> None:
+        finish(*arguments)
+        monkeypatch.setattr(ingest_module, "finish", finish)
+        raise RetrievalUnavailable
+
+    monkeypatch.setattr(ingest_module, "finish", breaks)
+    job = plant.ingest(source)
+    time.sleep(0.1)
+    run_due()
+    job = plant.job(job)
+    assert (job.state, job.attempts) == (JobState.PARTIAL, 2)
+    assert len(titles(plant, source)) == 6
+
+
+def test_equal_pages_that_move_keep_their_rows_each(plant: Plant, site: Site) -> None:
+    for path in ("/a", "/b"):
+        page(site, path, "Moving")
+    page(site, "/", "Home")
+    site.sitemap(["/", "/a", "/b"])
+    source = web_source(plant, "sitemap", site.url("/sitemap.xml"))
+    plant.ingest(source)
+    before = rows(plant, source)
+    for path in ("/c", "/d"):
+        page(site, path, "Moving", head=f"<meta name=x content={path[1]}>")
+    site.sitemap(["/", "/c", "/d"])
+    assert plant.ingest(source).state == JobState.SUCCEEDED
+    assert set(titles(plant, source)) == {"", "c", "d"}
+    assert rows(plant, source) == before
     plant.check(source)
 
 

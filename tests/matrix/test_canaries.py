@@ -23,7 +23,7 @@ NO_WORDS = {
     "content_hash", "digest", "embedding_model", "finish_reason", "index_model", "invite_digest",
     "last_four", "mime_type", "model", "pending_upload", "prefix", "slug", "stage", "text_hash",
     "secrets", "upload", "widget_public_id", "worker", "embedding_credentials", "credentials",
-    "embedded_hash",
+    "embedded_hash", "set_aside",
 }  # fmt: skip
 BOOKKEEPING = {"IdempotencyRecord", "DailyWidgetCount", "TenantTurn"}
 WORDS = [
