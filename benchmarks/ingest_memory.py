@@ -15,12 +15,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fpdf import FPDF
 
 from benchmarks.figures import descendants, table
 from benchmarks.surroundings import data_folder, in_process, settings_for
 from minirag.types import RawDocument
+
+if TYPE_CHECKING:
+    from benchmarks.ingest_run import Run
 
 _SENTENCE = "Pump {n} of line {m} is greased every {n} hours, and its valve is set to {m} bar. "
 _PEEK_SECONDS = 0.02
@@ -85,6 +89,35 @@ class Peak:
                 self.child = max(self.child, resident(pid, "VmHWM"))
 
 
+def report(run: Run, options: argparse.Namespace) -> None:
+    """Ends the process where a job does not succeed (``Run.ingest``)."""
+    run.pipeline()
+    begun = resident(os.getpid(), "VmRSS")
+    rows = []
+    for name, mime, content in (
+        ("handbook.pdf", "application/pdf", pdf(options.pages)),
+        ("log.txt", "text/plain", plain(options.megabytes)),
+    ):
+        document = RawDocument(name, content, mime)
+        source = run.make_source([document])
+        weight = len(content) / 1e6
+        del content, document
+        peak = Peak()
+        with peak.watched():
+            spent = run.ingest(source)
+        after = resident(os.getpid(), "VmRSS")
+        figures = [f"{value:.0f} MB" for value in (peak.own, peak.child, after)]
+        rows.append([f"{name}, {weight:.1f} MB", *figures, f"{spent.wall:.0f} s"])
+    print(f"before: {begun:.0f} MB")
+    table(["", "worker, peak", "parser child, peak", "worker, afterwards", "wall"], rows)
+    at = []
+    for job in range(1, options.jobs + 1):
+        run.pipeline()
+        if job in MARKS:
+            at.append(f"{job}: {resident(os.getpid(), 'VmRSS'):.0f} MB")
+    print("resident after so many jobs more: " + ", ".join(at))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pages", type=int, default=400)
@@ -98,32 +131,10 @@ def main() -> None:
         from benchmarks import ingest_run  # noqa: PLC0415
 
         run = ingest_run.Run([("note.md", "# Note\n\nGrease the pump.\n")], local=options.local)
-        run.pipeline()
-        begun = resident(os.getpid(), "VmRSS")
-        rows = []
-        for name, mime, content in (
-            ("handbook.pdf", "application/pdf", pdf(options.pages)),
-            ("log.txt", "text/plain", plain(options.megabytes)),
-        ):
-            document = RawDocument(name, content, mime)
-            source = run.make_source([document])
-            weight = len(content) / 1e6
-            del content, document
-            peak = Peak()
-            with peak.watched():
-                spent = run.ingest(source)
-            after = resident(os.getpid(), "VmRSS")
-            figures = [f"{value:.0f} MB" for value in (peak.own, peak.child, after)]
-            rows.append([f"{name}, {weight:.1f} MB", *figures, f"{spent.wall:.0f} s"])
-        print(f"before: {begun:.0f} MB")
-        table(["", "worker, peak", "parser child, peak", "worker, afterwards", "wall"], rows)
-        at = []
-        for job in range(1, options.jobs + 1):
-            run.pipeline()
-            if job in MARKS:
-                at.append(f"{job}: {resident(os.getpid(), 'VmRSS'):.0f} MB")
-        print("resident after so many jobs more: " + ", ".join(at))
-        run.close()
+        try:
+            report(run, options)
+        finally:
+            run.close()  # also where a job failed: its folder goes with the block
 
 
 if __name__ == "__main__":
