@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 else:
     _TabularInline = admin.TabularInline
 
+# From an address a pattern is work without a bound, or an error; in JSON only PostgreSQL searches.
+_UNBOUNDED = frozenset({"regex", "iregex", "contains", "icontains", "contained_by"})
+
 
 class DomainAdmin(PageLooks):
     """One page for both sites. A right that a subclass does not name is nobody's.
@@ -86,6 +89,10 @@ class DomainAdmin(PageLooks):
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        free = lookup.rpartition("__")[2] not in _UNBOUNDED
+        return free and super().lookup_allowed(lookup, value, request)
 
     # --- acting ---------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from django.test import Client
 
 from bots.models import BotProfile
 from chat.models import DailyWidgetCount
+from sources.models import Source
 from tenants.console import console_site
 from tenants.models import (
     AuditEvent,
@@ -166,6 +167,12 @@ def test_lists(model: type[models.Model], world: World, operator: Client) -> Non
     names = [field.name for field in model._meta.concrete_fields]
     for query in [*searches(world), *(f"?{name}__startswith=C" for name in names)]:
         opened(operator, path(model) + query, world)
+
+
+def test_a_list_takes_no_pattern(world: World, operator: Client) -> None:
+    for lookup in ("regex", "iregex", "contains"):
+        address = f"{path(Source)}?name__{lookup}=%28"
+        assert operator.get(address, follow=False).status_code == 400
 
 
 @pytest.mark.long
