@@ -47,12 +47,14 @@ class Ends:
         own = [row for row in rows if row.pk not in self.taken]
         bad = sum(1 for one in changes.values() if one.change is Fate.FAILED)
         lost = missing(self.source, own, self.listing, good=len(changes) - bad, bad=bad)
+        # By the end of an ingest a row that failed before may have its first version.
+        first = {key for key, one in changes.items() if one.change is Fate.ADDED}
+        held = sum(1 for row in rows if row.generation or row.key in first)
         moved = self._moved(lost)
         for key in moved:
             changes[key] = replace(changes[key], change=Fate.MOVED)
         away = set(moved.values())
         left = {row.pk: row for row in lost if row.pk not in away}
-        held = sum(1 for row in rows if row.generation)
         stay = waiting(self.source, list(left.values()), held, database_now(), by_hand=True)
         fates = dict.fromkeys(left, Fate.REMOVED)
         fates |= {row.pk: Fate.REMOVED for row in own if row.key in doubled}

@@ -61,6 +61,8 @@ def test_of_an_archive(plant: Plant, history: list[dict[str, str]]) -> None:
 @example([ALL, {"one": A}, {"one": A}, ALL], False)
 @example([{"one": A, "two": A, "three": D}, {"four": A, "five": A, "three": D}], True)
 @example([{"one": A, "two": D}, {"three": B, "two": D}, {"four": A}], True)
+@example([ALL | {"two": BAD}, {"one": A, "two": A}], True)
+@example([{"one": A, "two": BAD}, {"one": A}], False)
 @quiet
 @pytest.mark.parametrize("kind", ["sitemap", "crawl"])
 def test_of_a_site(
@@ -111,14 +113,14 @@ def agree(plant: Plant, source: Source) -> Counter[str]:
     fates = Counter(removed=len(gone))
     for pk, row in after.items():
         old = before.get(pk)
-        if row.status == DocumentStatus.FAILED:
+        if row.missing_since is not None:
+            fates["waiting"] += 1
+        elif row.status == DocumentStatus.FAILED:
             fates["failed"] += 1
         elif old is None or not old.generation:
             fates["added"] += 1
         elif old.key != row.key:
             fates["moved"] += 1
-        elif row.missing_since is not None:
-            fates["waiting"] += 1
         else:
             fates["changed" if row.generation > old.generation else "unchanged"] += 1
     assert +Counter(found.counts) == +fates, found.documents
