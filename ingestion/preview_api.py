@@ -24,7 +24,9 @@ class PreviewCountsSerializer(serializers.Serializer[Any]):
 
     added = serializers.IntegerField()
     changed = serializers.IntegerField()
+    moved = serializers.IntegerField()
     removed = serializers.IntegerField()
+    waiting = serializers.IntegerField()
     unchanged = serializers.IntegerField()
     failed = serializers.IntegerField()
 

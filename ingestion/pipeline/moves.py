@@ -71,9 +71,11 @@ def by_chunks(
             if 2 * count > max(len(lost[pk]), len(names))
         ]
     moved: dict[str, UUID] = {}
+    given: set[UUID] = set()
     for _, key, pk in sorted(pairs, key=lambda pair: -pair[0]):
-        if key not in moved and pk not in moved.values():
+        if key not in moved and pk not in given:
             moved[key] = pk
+            given.add(pk)
     return moved
 
 

@@ -38,12 +38,17 @@ def copy_known(
 
 def _known(run: JobRun, index: Index, digests: set[str]) -> Mapping[str, StoredVectors]:
     """Vectors by what they are of, where the store holds them."""
-    rows = Chunk.objects.filter(tenant_id=index.tenant_id, embedded_hash__in=digests - {""})
-    # One point for each text, however many chunks say it; PostgreSQL knows no least UUID.
-    least = Min(Cast("qdrant_point_id", CharField(max_length=36)))
-    pairs = rows.order_by().values_list("embedded_hash").annotate(least=least)
-    points = {UUID(point_id): digest for digest, point_id in pairs}
+    points = known_points(index.tenant_id, digests)
     if not points:
         return {}
     read = partial(index.store.vectors, index.space, index.tenant_id, list(points))
     return {points[point_id]: vectors for point_id, vectors in run.call(read).items()}
+
+
+def known_points(tenant_id: UUID, digests: set[str]) -> dict[UUID, str]:
+    """Points of which the rows say that they are of one of these texts, with its digest."""
+    rows = Chunk.objects.filter(tenant_id=tenant_id, embedded_hash__in=digests - {""})
+    # One point for each text, however many chunks say it; PostgreSQL knows no least UUID.
+    least = Min(Cast("qdrant_point_id", CharField(max_length=36)))
+    pairs = rows.order_by().values_list("embedded_hash").annotate(least=least)
+    return {UUID(point_id): digest for digest, point_id in pairs}

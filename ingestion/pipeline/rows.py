@@ -23,7 +23,7 @@ def begin(run: JobRun, source: Source, readings: Sequence[Reading]) -> list[Read
     """
     with transaction.atomic():
         run.fence()
-        grown = [_growth(reading) for reading in readings]
+        grown = [growth(reading) for reading in readings]
         refused = []
         for reading, error in zip(readings, room_for(source.tenant_id, grown), strict=True):
             if error is not None:
@@ -42,7 +42,7 @@ def begin(run: JobRun, source: Source, readings: Sequence[Reading]) -> list[Read
     return refused
 
 
-def _growth(reading: Reading) -> tuple[int, int]:
+def growth(reading: Reading) -> tuple[int, int]:
     """Documents and bytes that the tenant will hold more."""
     if reading.item.stored_name:
         return 0, 0

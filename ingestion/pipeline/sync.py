@@ -68,6 +68,8 @@ def rows_without_upload(source: Source) -> list[Document]:
             "key",
             "title",
             "generation",
+            "status",
+            "error",
             "missing_since",
             "text_hash",
             "index_model",

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count
 
+from ingestion.pipeline.doubles import Doubles
 from ingestion.pipeline.index import Index, peek_index
 from ingestion.pipeline.listing import Listing
 from ingestion.pipeline.listings import list_items
-from ingestion.pipeline.plans import Rows, Target, make_plan, standing_rows
+from ingestion.pipeline.plans import DocumentPlan, PlannedChunk
 from ingestion.pipeline.reading import Item, Reading, cut, load
-from ingestion.pipeline.sync import missing, rows_without_upload
+from ingestion.pipeline.rows import growth
 from ingestion.pipeline.unchanged import is_unchanged
 from ingestion.preview.bounds import Bounded, TimeUp, slot
+from ingestion.preview.ends import Ends, Newcomer, chunk_counts
+from ingestion.preview.plans import Planner
 from ingestion.preview.results import Change, Fate, Preview, Sample
 from ingestion.selectors import embedding_rate
 from minirag.types import TokenUsage
-from sources.models import Chunk, Source, SourceType
+from sources.models import Source, SourceType
+from sources.quota import room_for
 from tenants.context import AuthContext
 from usage.pricing import price
 
@@ -29,15 +32,13 @@ from usage.pricing import price
 _TOGETHER = 8
 # Their listing asks the database only; that of others asks a web site.
 _LISTED_HERE = (SourceType.TEXT, SourceType.FILE)
-# A document that is not there yet.
-_NOBODY = UUID(int=0)
 
 
 def preview_source(auth: AuthContext, source: Source) -> Preview:
     """Look ahead at an ingest of ``source``. Blocks up to ``MINIRAG_PREVIEW_SECONDS``.
 
     Raises ``RateLimited`` while this process has others to do, ``Unavailable`` where documents
-    cannot be read at all.
+    cannot be read at all, ``RetrievalUnavailable`` where the index does not answer.
     """
     with slot() as bounded:
         look = _Look(source, peek_index(auth.tenant_id), bounded)
@@ -63,9 +64,18 @@ class _Look:
     bounded: Bounded
     found: Preview = field(default_factory=Preview)
     listing: Listing = field(default_factory=Listing)
-    # Rows that came back under another key.
-    moved: set[UUID] = field(default_factory=set)
+    planner: Planner = field(init=False)
+    doubles: Doubles = field(init=False)
+    # Rows that came back under another key; documents whose key has no row.
+    taken: set[UUID] = field(default_factory=set)
+    made: dict[str, Newcomer] = field(default_factory=dict)
+    # Documents and bytes that the tenant would hold more, so far.
+    grown: list[tuple[int, int]] = field(default_factory=list)
     read: int = 0
+
+    def __post_init__(self) -> None:
+        self.planner = Planner(self.source, self.index, self.bounded)
+        self.doubles = Doubles(self.source, self.listing)
 
     def go(self) -> None:
         try:
@@ -74,19 +84,9 @@ class _Look:
         except TimeUp:
             self.found.complete = False
         if self.found.complete:
-            self._say_removed()
-
-    def _say_removed(self) -> None:
-        """What an ingest would take away; whether it would wait for a second look is not said."""
-        counts = self.found.counts
-        bad = counts[Fate.FAILED]
-        rows = rows_without_upload(self.source)
-        lost = missing(self.source, rows, self.listing, good=sum(counts.values()) - bad, bad=bad)
-        self.found.documents += [
-            Change(row.key, row.title, Fate.REMOVED)
-            for row in sorted(lost, key=lambda row: row.key)
-            if row.pk not in self.moved
-        ]
+            signature, seen = self.index.signature, self.found.documents
+            ends = Ends(self.source, self.listing, signature, seen, self.made, self.taken)
+            self.found.documents = ends.settled()
 
     def _groups(self) -> Iterator[Sequence[Item]]:
         """Few items at a time, until one of the limits is reached."""
@@ -116,15 +116,25 @@ class _Look:
             return
         readings = self.bounded.call(partial(load, self.source, items))
         self.read += sum(len(reading.raw.content) for reading in readings)
+        self.listing.present.update(item.key for item in items)
         self._take_over(readings)
-        new = [r for r in readings if r.error is None and not is_unchanged(r, self.index.signature)]
-        if new:
-            self.bounded.call(partial(cut, self.index.size, new))
-        rows = standing_rows([r.document.pk for r in new if r.document is not None])
-        held = _chunk_counts(readings)
+        good = [reading for reading in readings if reading.error is None]
+        same = [reading for reading in good if is_unchanged(reading, self.index.signature)]
+        # As in an ingest, what needs no reading has its words first.
+        gone = [reading for reading in same if self.doubles.has(reading, held=True)]
+        new = [reading for reading in good if reading not in same]
+        self._refuse(new)
+        parsed = self._cut([reading for reading in new if reading.error is None])
+        gone += [reading for reading in parsed if self.doubles.has(reading, held=_held(reading))]
+        wanted = [reading for reading in parsed if reading not in gone]
+        plans = dict(zip(map(id, wanted), self.planner.plans(wanted), strict=True))
+        held = chunk_counts([r.document.pk for r in readings if r.document is not None])
         for reading in readings:
-            self.listing.present.add(reading.item.key)
-            self.found.documents.append(self._change(reading, rows, held, reading in new))
+            if reading in wanted:
+                self.found.documents.append(self._version(reading, *plans[id(reading)]))
+            elif reading not in gone:
+                chunks = held.get(reading.document.pk, 0) if reading.document is not None else 0
+                self.found.documents.append(self._as_it_is(reading, chunks))
 
     def _take_over(self, readings: Sequence[Reading]) -> None:
         """Documents that moved: the rows that an ingest would give them."""
@@ -132,45 +142,54 @@ class _Look:
             if reading.document is None and reading.error is None:
                 reading.document = self.listing.taken_over(reading.facts.content_hash)
                 if reading.document is not None:
-                    self.moved.add(reading.document.pk)
+                    self.taken.add(reading.document.pk)
 
-    def _change(
-        self, reading: Reading, rows: Mapping[UUID, Rows], held: Mapping[UUID, int], new: bool
-    ) -> Change:
+    def _refuse(self, readings: Sequence[Reading]) -> None:
+        """An error on those for which the tenant has no room."""
+        self.grown += [growth(reading) for reading in readings]
+        errors = room_for(self.source.tenant_id, self.grown)[len(self.grown) - len(readings) :]
+        for reading, error in zip(readings, errors, strict=True):
+            reading.error = error
+
+    def _cut(self, readings: Sequence[Reading]) -> list[Reading]:
+        """Those of ``readings`` that could be parsed."""
+        if readings:
+            self.bounded.call(partial(cut, self.index.size, readings))
+        return [reading for reading in readings if reading.error is None]
+
+    def _as_it_is(self, reading: Reading, chunks: int) -> Change:
+        """A document that stays at what it says, or at nothing."""
         document, key = reading.document, reading.item.key
+        title = document.title if document is not None else key
         if reading.error is not None:
-            title = document.title if document is not None else key
-            return Change(key, title, Fate.FAILED, error=reading.error.as_field())
-        if document is not None and not new:
-            return Change(key, document.title, Fate.UNCHANGED, held.get(document.pk, 0))
-        return self._version(reading, rows)
+            return Change(key, title, Fate.FAILED, chunks, error=reading.error.as_field())
+        moved = document is not None and document.pk in self.taken
+        return Change(key, title, Fate.MOVED if moved else Fate.UNCHANGED, chunks)
 
-    def _version(self, reading: Reading, rows: Mapping[UUID, Rows]) -> Change:
-        """A document that would get a new version: the plan that an ingest would follow."""
-        document, key = reading.document, reading.item.key
-        if document is None:
-            target = Target(_NOBODY, self.source.pk, 0, reuse=False)
-        else:
-            target = Target(document.pk, self.source.pk, document.generation, reuse=True)
-        standing = rows.get(target.document_id, {})
-        parsed = reading.parsed
+    def _version(
+        self, reading: Reading, plan: DocumentPlan, fresh: Sequence[PlannedChunk]
+    ) -> Change:
+        """A document that would get a new version."""
+        document, parsed, key = reading.document, reading.parsed, reading.item.key
         assert parsed is not None
-        plan = make_plan(target, parsed.text, reading.chunks, None, standing)
-        named = {row.point_id for row in standing.values()}
-        fresh = [one.chunk for one in plan.chunks if one.point_id not in named]
+        if document is None:
+            names = frozenset((one.text_hash, one.occurrence) for one in plan.chunks)
+            self.made[key] = Newcomer(reading.text_hash, names)
         room = settings.MINIRAG_PREVIEW_CHUNKS - len(self.found.samples)
         self.found.samples += [Sample(key, one.chunk) for one in plan.chunks[: max(0, room)]]
+        fate = Fate.CHANGED if plan.generation > 1 else Fate.ADDED
+        if document is not None and document.pk in self.taken:
+            fate = Fate.MOVED
         return Change(
             key,
             reading.raw.title or parsed.title or key,
-            Fate.CHANGED if target.generation else Fate.ADDED,
+            fate,
             len(plan.chunks),
             len(fresh),
-            sum(chunk.token_count for chunk in fresh),
+            sum(one.chunk.token_count for one in fresh),
         )
 
 
-def _chunk_counts(readings: Sequence[Reading]) -> Mapping[UUID, int]:
-    ids = [reading.document.pk for reading in readings if reading.document is not None]
-    rows = Chunk.objects.filter(document_id__in=ids).order_by().values_list("document_id")
-    return dict(rows.annotate(Count("pk")))
+def _held(reading: Reading) -> bool:
+    """Whether its row has these words already."""
+    return reading.document is not None and reading.document.text_hash == reading.text_hash

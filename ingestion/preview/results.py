@@ -15,7 +15,11 @@ class Fate(StrEnum):
 
     ADDED = "added"
     CHANGED = "changed"
+    # Its row takes another key: all of it, or most, is what stood under one that is gone.
+    MOVED = "moved"
     REMOVED = "removed"
+    # Not found any more, but so much is missing that only a second ingest removes it.
+    WAITING = "waiting"
     UNCHANGED = "unchanged"
     FAILED = "failed"
 
@@ -68,7 +72,7 @@ class Preview:
 
     @property
     def new_chunks(self) -> int:
-        """What of it would be embedded."""
+        """What of it would be embedded: texts that have no vector yet, each once."""
         return sum(one.new_chunks for one in self.documents)
 
     @property
