@@ -14,7 +14,7 @@ from ingestion.pipeline.index import Index, peek_index
 from ingestion.pipeline.listing import Listing
 from ingestion.pipeline.listings import list_items
 from ingestion.pipeline.plans import Rows, Target, make_plan, standing_rows
-from ingestion.pipeline.reading import Item, Reading, cut, load
+from ingestion.pipeline.reading import Item, Reading, cut, load, title_of
 from ingestion.pipeline.sync import missing, rows_without_upload
 from ingestion.pipeline.unchanged import is_unchanged
 from ingestion.preview.bounds import Bounded, TimeUp, slot
@@ -162,7 +162,7 @@ class _Look:
         self.found.samples += [Sample(key, one.chunk) for one in plan.chunks[: max(0, room)]]
         return Change(
             key,
-            reading.raw.title or parsed.title or key,
+            title_of(self.source, reading),
             Fate.CHANGED if target.generation else Fate.ADDED,
             len(plan.chunks),
             len(fresh),
