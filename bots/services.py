@@ -22,7 +22,7 @@ from bots.validation import (
 from minirag.errors import Conflict, Forbidden, Invalid
 from minirag.providers.catalog import provider_of
 from sources.selectors import live_sources
-from tenants import audit
+from tenants import audit, idempotency
 from tenants.context import AuthContext
 from tenants.models import TokenScope
 
@@ -77,6 +77,7 @@ def delete_bot(auth: AuthContext, bot: BotProfile) -> None:
     """Delete a bot with its chats. What it cost stays in the ledger."""
     with transaction.atomic():
         audit.record(auth, "bot.delete", bot, detail={"name": bot.name, "slug": bot.slug})
+        idempotency.forget_quotes(bot.tenant_id)
         BotProfile.objects.filter(pk=bot.pk).delete()
 
 

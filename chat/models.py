@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from bots.models import BotProfile
+from minirag.types import LONGEST_URL
 from tenants.models import TenantOwned
 
 
@@ -100,7 +101,7 @@ class Citation(TenantOwned):
     document_id = models.UUIDField()
     source_id = models.UUIDField()
     title = models.CharField(max_length=500, blank=True)
-    url = models.CharField(max_length=2000, blank=True)
+    url = models.CharField(max_length=LONGEST_URL, blank=True)
     page = models.PositiveIntegerField(null=True, blank=True)
     heading_path = models.JSONField(default=list, blank=True)
     start = models.PositiveIntegerField()

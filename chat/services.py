@@ -24,7 +24,7 @@ from chat.selectors import access_chat, get_message, recent_messages
 from chat.widget import count_widget_message, require_open_widget
 from minirag.errors import Conflict, Invalid, NotFound
 from minirag.types import ChatTurn
-from tenants import audit
+from tenants import audit, idempotency
 from tenants.context import AuthContext
 from usage.selectors import message_calls
 
@@ -240,5 +240,7 @@ def delete_chat(auth: AuthContext, chat: Chat) -> list[UUID]:
     running = list(streaming.values_list("pk", flat=True))
     with transaction.atomic():
         audit.record(auth, "chat.delete", chat)
+        messages = Message.objects.filter(chat=chat)
+        idempotency.forget_messages(list(messages.values_list("pk", flat=True)))
         Chat.objects.filter(pk=chat.pk).delete()
     return running

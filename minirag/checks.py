@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from minirag.egress import parse_allow
 from minirag.fields import master_keys
+from minirag.types import LONGEST_URL
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -97,4 +98,12 @@ def check_trusted_proxies(app_configs: Any, **kwargs: Any) -> Sequence[CheckMess
                     id="minirag.E007",
                 )
             ]
+    return []
+
+
+@register()
+def check_url_length(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    if not 0 < settings.MINIRAG_MAX_URL_LENGTH <= LONGEST_URL:
+        words = f"MINIRAG_MAX_URL_LENGTH must be 1 to {LONGEST_URL}: a row holds no more."
+        return [Error(words, id="minirag.E008")]
     return []

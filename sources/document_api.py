@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import closing
 from typing import IO, Any, ClassVar
 
@@ -153,6 +153,10 @@ class ChunkView(TenantView):
     scopes: ClassVar = {"PATCH": TokenScope.WRITE}
     actions: ClassVar = {"PATCH": "chunk.update"}
     path_objects: ClassVar = {"chunk_id": access_chunk}
+
+    def present_values(self, data: Any) -> Mapping[str, Any]:
+        """A chunk has no address to be read at: its page is the refusal of a GET."""
+        return {"enabled": self.object("chunk_id").enabled}
 
     @extend_schema(
         operation_id="chunks_update",

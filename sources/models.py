@@ -8,6 +8,7 @@ from __future__ import annotations
 from django.db import models
 
 from minirag.fields import EncryptedCredentialsField
+from minirag.types import LONGEST_URL
 from tenants.models import TenantOwned
 
 
@@ -52,7 +53,7 @@ class Source(TenantOwned):
     name = models.CharField(max_length=200)
     type = models.CharField(max_length=10, choices=SourceType.choices)
     content = models.TextField(blank=True)
-    url = models.CharField(max_length=2000, blank=True)
+    url = models.CharField(max_length=LONGEST_URL, blank=True)
     # What differs from the defaults of its type: see sources.options.
     options = models.JSONField(default=dict, blank=True)
     # The password for files of the source that need one.
@@ -87,7 +88,7 @@ class Document(TenantOwned):
     source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="documents")
     key = models.CharField(max_length=1000)
     title = models.CharField(max_length=500, blank=True)
-    url = models.CharField(max_length=2000, blank=True)
+    url = models.CharField(max_length=LONGEST_URL, blank=True)
     mime_type = models.CharField(max_length=200, blank=True)
     text = models.TextField(blank=True)
     text_length = models.PositiveIntegerField(default=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -91,6 +92,12 @@ class SourceOptions(serializers.Serializer[Any]):
 @extend_schema_field(SourceOptions)
 class OptionsField(serializers.DictField):
     """An object; what may stand in it depends on the source's type, so the service judges."""
+
+    @staticmethod
+    def as_written(shown: Mapping[str, Any]) -> dict[str, Any]:
+        """What is read that may be written: all but whether there is a password."""
+        known = SourceOptions().fields
+        return {name: value for name, value in shown.items() if name in known}
 
 
 class SourceUpdate(StrictSerializer):

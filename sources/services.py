@@ -21,7 +21,7 @@ from sources.quota import bytes_of, check_room, live_of_tenant
 from sources.refreshing import clean_refresh, next_refresh
 from sources.selectors import stored_files
 from sources.validation import clean_content, clean_metadata, clean_name, clean_url
-from tenants import audit
+from tenants import audit, idempotency
 from tenants.context import AuthContext
 from tenants.models import Tenant
 
@@ -124,6 +124,7 @@ def retire_source(auth: AuthContext, source: Source) -> None:
             deleted_at=timezone.now()
         )
         if retired:
+            idempotency.forget_quotes(source.tenant_id)
             audit.record(auth, "source.delete", source, detail={"name": source.name})
 
 
@@ -138,6 +139,7 @@ def retire_document(auth: AuthContext, document: Document) -> None:
         retired = live.filter(pk=document.pk).update(deleted_at=now)
         live.filter(container_id=document.pk).update(deleted_at=now, stale_points=True)
         if retired:
+            idempotency.forget_quotes(document.tenant_id)
             audit.record(auth, "document.delete", document, detail={"key": document.key})
 
 
@@ -234,5 +236,7 @@ def set_chunk_enabled(auth: AuthContext, chunk: Chunk, enabled: bool) -> Chunk:
         chunk.enabled = enabled
         with transaction.atomic():
             chunk.save(update_fields=["enabled"])
+            if not enabled:
+                idempotency.forget_quotes(chunk.tenant_id)
             audit.record(auth, "chunk.update", chunk, detail={"enabled": enabled})
     return chunk

@@ -68,7 +68,7 @@ def clean_url(source_type: str, value: Any) -> str:
         return ""
     if not value:
         raise Invalid.field("url", f"This field is required for a source of type {source_type}.")
-    url = clean_body(value, "url", most=2_000)
+    url = clean_body(value, "url", most=settings.MINIRAG_MAX_URL_LENGTH)
     check_url(url, "source")
     return url
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from django.middleware.csrf import REASON_BAD_ORIGIN, REASON_BAD_REFERER
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
 from minirag.api.context import info_of
-from minirag.errors import Unauthenticated
+from minirag.errors import OriginRefused, Unauthenticated
 from tenants.context import AuthContext
 from tenants.credentials import authenticate_token, context_of, still_valid
 from tenants.models import User
@@ -24,6 +25,8 @@ __all__ = [
 ]
 # RFC 6750 b64token. The scheme's name has no case.
 _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*) *", re.ASCII)
+# How Django's words begin where the request came from another site.
+_OTHER_SITE = tuple(words.partition(" - ")[0] for words in (REASON_BAD_ORIGIN, REASON_BAD_REFERER))
 
 
 def bearer_of(header: str) -> str:
@@ -54,6 +57,15 @@ class BearerAuthentication(BaseAuthentication):
 
 class TenantSessionAuthentication(SessionAuthentication):
     """Django's session, CSRF enforced, acting in the tenant the session chose."""
+
+    def enforce_csrf(self, request: Request) -> None:
+        """Raises ``OriginRefused`` for another site's page, ``PermissionDenied`` for the rest."""
+        try:
+            super().enforce_csrf(request)
+        except PermissionDenied as error:
+            if any(words in str(error.detail) for words in _OTHER_SITE):
+                raise OriginRefused from error
+            raise
 
     def authenticate(self, request: Request) -> tuple[User, AuthContext] | None:
         user = getattr(request._request, "user", None)

@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
+from django.db.models import F, Q
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from minirag.errors import RETRYABLE, Conflict, ErrorCode, Invalid, MiniRAGError
 from tenants.models import IdempotencyRecord
+from tenants.scope import tenant_scope
 
 _MAX_KEY = 255
 # Said before the operation began.
@@ -40,6 +43,8 @@ _NOT_KEPT = RETRYABLE | {
     ErrorCode.UNSUPPORTED_MEDIA_TYPE,
     ErrorCode.QUOTA_EXCEEDED,
 }
+# What answers in a source's own words, at an address that outlives the source.
+_QUOTING = ("POST /v1/chat", "POST /v1/search")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +176,32 @@ def _second(tenant_id: UUID, key: str, fresh: Mapping[str, Any], now: datetime) 
     if not taken.update(**fresh):
         raise Conflict("The first request with this key is still running.")
     return Run(record.pk, fresh["locked_until"])
+
+
+def forget_quotes(tenant_id: UUID) -> None:
+    """Let go of the answers kept for searches and chats: what is deleted now may stand in them.
+
+    A request that still runs keeps its key, and its answer is kept no more. Once now, with what is
+    deleted, and once behind the commit, for what was answered while it was on its way.
+    """
+    _forget_quotes(tenant_id)
+    transaction.on_commit(partial(_forget_quotes, tenant_id))
+
+
+def _forget_quotes(tenant_id: UUID) -> None:
+    with tenant_scope(tenant_id):
+        kept = IdempotencyRecord.objects.filter(operation__in=_QUOTING)
+        running = Q(status_code__isnull=True, message_id__isnull=True)
+        kept.exclude(running).delete()
+        # Whoever finds the lock moved has lost the right to write.
+        kept.filter(running).update(locked_until=F("locked_until") + timedelta(microseconds=1))
+
+
+def forget_messages(message_ids: Sequence[UUID]) -> None:
+    """Let go of the answers kept under a key that are these messages; needs a tenant's scope."""
+    texts = [str(pk) for pk in message_ids]
+    kept = IdempotencyRecord.objects.filter(operation__in=_QUOTING)
+    kept.filter(Q(message_id__in=message_ids) | Q(body__message_id__in=texts)).delete()
 
 
 def without(body: Any, secret_fields: frozenset[str]) -> Any:

@@ -17,9 +17,8 @@ from ingestion.parsing.document import clean_title
 from ingestion.parsing.limits import Limits
 from ingestion.parsing.orders import Task
 from minirag.errors import UnreadableSource
-from minirag.types import RawDocument
+from minirag.types import LONGEST_URL, RawDocument
 
-_MAX_URL = 2_048
 _MAX_WORDS = 1_000
 
 
@@ -81,7 +80,7 @@ def _ask(raw: RawDocument, task: Task, most: int) -> dict[str, Any]:
 def _urls(value: Any, most: int) -> tuple[str, ...]:
     if not isinstance(value, list) or len(value) > most:
         raise UnreadableSource(BROKEN)
-    if any(not isinstance(url, str) or len(url) > _MAX_URL for url in value):
+    if any(not isinstance(url, str) or len(url) > LONGEST_URL for url in value):
         raise UnreadableSource(BROKEN)
     if any(not url.isprintable() for url in value):
         raise UnreadableSource(BROKEN)

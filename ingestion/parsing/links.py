@@ -18,8 +18,8 @@ from lxml.html import HtmlElement, HTMLParser, document_fromstring
 from ingestion.parsing.decode import decode
 from ingestion.parsing.document import ContentLimits, Hints
 from minirag.errors import UnreadableSource
+from minirag.types import LONGEST_URL
 
-MAX_URL = 2_048
 _CRAWLERS = frozenset({"robots", "minirag"})
 _GZIP = b"\x1f\x8b"
 _STEP = 1 << 16
@@ -81,13 +81,13 @@ def _canonical(tree: HtmlElement, base: str) -> str:
 def _absolute(base: str, href: str | None) -> str:
     """A web address that leads somewhere, or ""."""
     href = (href or "").strip()
-    if not href or href.startswith("#") or len(href) > MAX_URL:
+    if not href or href.startswith("#") or len(href) > LONGEST_URL:
         return ""
     try:
         url = urljoin(base, href)
     except ValueError:
         return ""
-    fit = url.startswith(("http://", "https://")) and len(url) <= MAX_URL
+    fit = url.startswith(("http://", "https://")) and len(url) <= LONGEST_URL
     return url if fit and url.isprintable() else ""
 
 

@@ -24,7 +24,7 @@ from ingestion.pipeline.moves import Moves
 from ingestion.pipeline.outcomes import Outcome, Tally
 from ingestion.pipeline.plans import DocumentPlan, Rows, Target, make_plan, standing_rows
 from ingestion.pipeline.progress import Progress
-from ingestion.pipeline.reading import Item, Reading, cut, load, weight
+from ingestion.pipeline.reading import Item, Reading, cut, load, title_of, weight
 from ingestion.pipeline.removal import remove_leftovers
 from ingestion.pipeline.sync import finish
 from ingestion.pipeline.turns import Turn
@@ -157,7 +157,7 @@ def _take(work: _Work, reading: Reading, rows: Mapping[UUID, Rows]) -> None:
         _close_window(work)
         if work.turn.waited_for():
             raise TurnOver
-    title = reading.raw.title or parsed.title or reading.item.key
+    title = title_of(work.source, reading)
     metadata = {**parsed.metadata, **reading.facts.metadata}
     facts = replace(reading.facts, title=title, metadata=metadata, text_hash=reading.text_hash)
     target = Target(document.pk, work.source.pk, document.generation, reuse=True)

@@ -13,7 +13,7 @@ from ingestion.parsing.batches import parse_many
 from ingestion.pipeline.plans import Facts
 from minirag.errors import ErrorCode, MiniRAGError, UnreadableSource
 from minirag.types import ParsedDocument, RawDocument, TextChunk
-from sources.models import Document, Source
+from sources.models import WEB_TYPES, Document, Source
 
 # What concerns one document alone.
 _OWN_FAULTS = (ErrorCode.UNREADABLE_SOURCE, ErrorCode.ADDRESS_REFUSED, ErrorCode.TOO_LARGE)
@@ -143,6 +143,17 @@ def facts_of(source: Source, item: Item, raw: RawDocument) -> Facts:
         links=item.links,
         container_id=item.container_id,
     )
+
+
+def title_of(source: Source, reading: Reading) -> str:
+    """A web page is called what it calls itself; of all else, the name that was given goes first.
+
+    What has neither name is called by its key.
+    """
+    own = reading.parsed.title if reading.parsed is not None else ""
+    named = reading.raw.title
+    first, second = (own, named) if source.type in WEB_TYPES else (named, own)
+    return first or second or reading.item.key
 
 
 def held_facts(item: Item) -> Facts:

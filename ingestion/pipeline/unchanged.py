@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ingestion.pipeline.plans import Facts
 from ingestion.pipeline.reading import Reading
-from minirag.types import JSONScalar
+from minirag.types import LONGEST_URL, JSONScalar
 from sources.models import Document, DocumentStatus
 
 
@@ -43,7 +43,7 @@ def stale_labels(reading: Reading, metadata: Mapping[str, JSONScalar]) -> Facts 
 
 def _said(labels: Facts) -> tuple[object, ...]:
     return (
-        labels.url[:2000],
+        labels.url[:LONGEST_URL],
         labels.etag,
         labels.last_modified,
         list(labels.links),

@@ -16,7 +16,7 @@ from ingestion.pipeline.progress import Progress
 from ingestion.pipeline.reuse import copy_known
 from ingestion.pipeline.vectors import Todo, embed_and_store
 from minirag.errors import RetrievalUnavailable, Unavailable
-from minirag.types import PointSelector, Stage
+from minirag.types import LONGEST_URL, PointSelector, Stage
 from sources.models import Chunk, Document, DocumentStatus
 from sources.uploads import discard_on_commit
 from tenants.bulk import upsert
@@ -198,7 +198,7 @@ def _change_document(document: Document, index: Index, plan: DocumentPlan) -> No
 
 def apply_facts(document: Document, facts: Facts) -> None:
     """Set what is known beside the text; a pending upload becomes the stored one."""
-    document.title, document.url = facts.title[:500], facts.url[:2000]
+    document.title, document.url = facts.title[:500], facts.url[:LONGEST_URL]
     document.mime_type = facts.mime_type[:200]
     document.content_hash = facts.content_hash
     document.metadata = dict(facts.metadata)

@@ -14,7 +14,7 @@ from ingestion.pipeline.index import Index, peek_index
 from ingestion.pipeline.listing import Listing
 from ingestion.pipeline.listings import list_items
 from ingestion.pipeline.plans import DocumentPlan, PlannedChunk
-from ingestion.pipeline.reading import Item, Reading, cut, load
+from ingestion.pipeline.reading import Item, Reading, cut, load, title_of
 from ingestion.pipeline.rows import growth
 from ingestion.pipeline.unchanged import is_unchanged
 from ingestion.preview.bounds import Bounded, TimeUp, slot
@@ -182,7 +182,7 @@ class _Look:
             fate = Fate.MOVED
         return Change(
             key,
-            reading.raw.title or parsed.title or key,
+            title_of(self.source, reading),
             fate,
             len(plan.chunks),
             len(fresh),

@@ -131,6 +131,8 @@ class Schema(AutoSchema):
         codes = set(_ALWAYS)
         if self.view.authentication_classes:
             codes |= {ErrorCode.UNAUTHENTICATED, ErrorCode.FORBIDDEN}
+            if self.method != "GET":  # with a session, from a page of another site
+                codes.add(ErrorCode.ORIGIN_REFUSED)
         if "{" in self.path:
             codes.add(ErrorCode.NOT_FOUND)
         if self.method in ("POST", "PATCH"):

@@ -20,19 +20,23 @@ _SALT = "minirag.cursor"
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """``values`` are those of the ordering fields at the boundary row."""
+    """``values`` are those of the ordering fields at the boundary row.
+
+    It belongs to one list, named by its path: the signature of another list's does not fit.
+    """
 
     backwards: bool
     values: tuple[str, ...]
 
-    def encode(self, order: Sequence[str]) -> str:
-        return signing.dumps([int(self.backwards), list(order), list(self.values)], salt=_SALT)
+    def encode(self, order: Sequence[str], path: str) -> str:
+        what = [int(self.backwards), list(order), list(self.values)]
+        return signing.dumps(what, salt=f"{_SALT}:{path}")
 
     @classmethod
-    def decode(cls, text: str, order: Sequence[str]) -> Cursor:
-        """Raises ``Invalid`` for anything this server did not write for this very ordering."""
+    def decode(cls, text: str, order: Sequence[str], path: str) -> Cursor:
+        """Raises ``Invalid`` for anything this server did not write for this very list."""
         try:
-            backwards, written_for, values = signing.loads(text, salt=_SALT)
+            backwards, written_for, values = signing.loads(text, salt=f"{_SALT}:{path}")
         except (signing.BadSignature, ValueError) as error:
             raise Invalid.field("cursor", "This cursor is not valid.") from error
         if written_for != list(order):
@@ -88,7 +92,7 @@ def _boundary(row: Model, order: Sequence[str]) -> tuple[str, ...]:
 def paginate(request: HttpRequest, rows: QuerySet[Any], *, limit: int, cursor: str | None) -> Page:
     """One page of ``rows``. Raises ``Invalid`` for a cursor that is not ours."""
     order = _ordering(rows)
-    at = Cursor.decode(cursor, order) if cursor else None
+    at = Cursor.decode(cursor, order, request.path) if cursor else None
     backwards = at is not None and at.backwards
     direction = _flipped(order) if backwards else list(order)
     selected = rows.order_by(*direction)
@@ -103,7 +107,7 @@ def paginate(request: HttpRequest, rows: QuerySet[Any], *, limit: int, cursor: s
         if not exists or not found:
             return None
         edge = found[0] if towards_back else found[-1]
-        text = Cursor(towards_back, _boundary(edge, order)).encode(order)
+        text = Cursor(towards_back, _boundary(edge, order)).encode(order, request.path)
         return _address(request, text)
 
     return Page(

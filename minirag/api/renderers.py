@@ -16,6 +16,7 @@ from rest_framework.renderers import BaseRenderer, BrowsableAPIRenderer
 from rest_framework.request import Request
 
 from minirag import __version__
+from minirag.api.written import new_input, present_input
 
 _CODE = re.compile(r"``?([^`]+)``?")
 
@@ -37,17 +38,6 @@ class Negotiation(DefaultContentNegotiation):
             return chosen
         except NotAcceptable:
             return candidates[0], candidates[0].media_type
-
-
-def blank_input(serializer: serializers.BaseSerializer[Any]) -> dict[str, Any]:
-    """A body to start from, with the writable fields only."""
-    if not isinstance(serializer, serializers.Serializer):
-        return {}
-    shown: dict[str, Any] = {}
-    for name, field in serializer.fields.items():
-        if not field.read_only and (field.required or not isinstance(field, serializers.FileField)):
-            shown[name] = field.get_initial()
-    return shown
 
 
 def with_code(description: str) -> SafeString:
@@ -103,10 +93,13 @@ class BrowsableRenderer(BrowsableAPIRenderer):
         serializer_class = self._form_class(view, method)
         if form is None or serializer_class is None:
             return form
-        context = {"indent": 4}
+        if method == "PATCH":
+            shown = present_input(serializer_class(), view.present_values(data))
+        else:
+            shown = new_input(serializer_class(), view.form_example(method))
         renderer = view.parser_classes[0].renderer_class()
         form.fields["_content"].initial = renderer.render(
-            blank_input(serializer_class()), "application/json", context
+            shown, "application/json", {"indent": 4}
         ).decode()
         return form
 

@@ -83,6 +83,13 @@ def _id_problem(field: serializers.Field[Any, Any, Any, Any], value: Any) -> str
     return None
 
 
+def _form_problem(field: serializers.Field[Any, Any, Any, Any], value: Any) -> str | None:
+    """Of a form or a query, which hold text only. An empty input that may stay empty is none."""
+    if isinstance(field, serializers.DictField | serializers.BaseSerializer):
+        return "Must be an object, which only JSON can carry."
+    return None if value == "" and not field.required else _id_problem(field, value)
+
+
 def type_problem(field: serializers.Field[Any, Any, Any, Any], value: Any) -> str | None:
     """Why the JSON ``value`` has not the type of ``field``, or None."""
     if value is None or value is empty:
@@ -116,6 +123,17 @@ class StrictSerializer(serializers.Serializer[Any]):
         fields = super().get_fields()
         for field in fields.values():
             _without_slow_check(field)
+            if isinstance(field, serializers.BooleanField):
+                # DRF takes a box that a form does not name for one that is not ticked.
+                field.default_empty_html = empty
+        return fields
+
+    @property
+    def _writable_fields(self) -> list[serializers.Field[Any, Any, Any, Any]]:
+        """Without the objects that a form cannot hold: DRF would read an empty one out of it."""
+        fields = list(super()._writable_fields)
+        if isinstance(getattr(self, "initial_data", None), QueryDict):
+            return [field for field in fields if not isinstance(field, serializers.DictField)]
         return fields
 
     def to_internal_value(self, data: Any) -> Any:
@@ -137,7 +155,7 @@ class StrictSerializer(serializers.Serializer[Any]):
             elif field.read_only:
                 problems[name] = "This field is read-only."
             elif why := bad_text(value) or (
-                _id_problem(field, value) if is_form else type_problem(field, value)
+                _form_problem(field, value) if is_form else type_problem(field, value)
             ):
                 problems[name] = why
         return {(name if bad_text(name) is None else "?"): text for name, text in problems.items()}

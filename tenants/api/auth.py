@@ -123,9 +123,12 @@ class Me(TenantView):
 
 
 class Password(TenantView):
-    """Sets a new password. All other logins of this person end."""
+    """Sets a new password. All other logins of this person end. Not for API tokens."""
 
     scopes = {"POST": TokenScope.READ}
+
+    def may_use(self, method: str) -> bool:
+        return super().may_use(method) and self.auth.kind is ActorKind.USER
 
     @extend_schema(
         operation_id="auth_password",

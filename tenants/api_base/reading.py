@@ -121,14 +121,32 @@ class ReadingView(APIView):
         """The input serializer behind the browsable form of ``method``."""
         if method in self.forms:
             return self.forms[method]
+        schema = self._schema_of(method)
+        if schema is None:
+            return None
+        found = schema.get_request_serializer()
+        if isinstance(found, serializers.BaseSerializer):
+            found = type(found)
+        is_class = isinstance(found, type) and issubclass(found, serializers.Serializer)
+        return found if is_class else None
+
+    def form_example(self, method: str) -> Mapping[str, Any]:
+        """The body that the OpenAPI document gives as the example of ``method``."""
+        schema = self._schema_of(method)
+        examples = schema.get_examples() if schema is not None else []
+        found = (one.value for one in examples if one.request_only)
+        value = next(found, None)
+        return value if isinstance(value, Mapping) else {}
+
+    def present_values(self, data: Any) -> Mapping[str, Any]:
+        """The row that the page shows, for the form that changes it."""
+        return data if isinstance(data, Mapping) else {}
+
+    def _schema_of(self, method: str) -> Any:
         handler = getattr(self, method.lower(), None)
         schema_class = getattr(handler, "kwargs", {}).get("schema")
         if schema_class is None:
             return None
         schema = schema_class()
         schema.view, schema.method, schema.path = self, method, ""
-        found = schema.get_request_serializer()
-        if isinstance(found, serializers.BaseSerializer):
-            found = type(found)
-        is_class = isinstance(found, type) and issubclass(found, serializers.Serializer)
-        return found if is_class else None
+        return schema

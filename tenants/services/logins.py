@@ -16,7 +16,7 @@ from django.utils import timezone
 from minirag.api.context import info_of
 from minirag.errors import Forbidden, Invalid, RateLimited, Unauthenticated
 from tenants import audit, jwt
-from tenants.context import AuthContext
+from tenants.context import ActorKind, AuthContext
 from tenants.credentials import active_membership, context_of, live_session
 from tenants.models import LoginSession, Membership, User
 from tenants.scope import platform_scope, tenant_scope
@@ -111,8 +111,12 @@ def valid_password(password: str, user: User, field: str) -> str:
 
 
 def change_password(request: HttpRequest, auth: AuthContext, old: str, new: str) -> User:
-    """Sets the password and ends every other login of this person, in all tenants."""
-    if auth.user_id is None or auth.role is None:
+    """Sets the password and ends every other login of this person, in all tenants.
+
+    Raises ``Forbidden`` for whatever is not the person itself, before ``old`` is looked at.
+    """
+    # A token carries its creator's id and, with scope admin, a role: that makes it no person.
+    if auth.kind is not ActorKind.USER or auth.user_id is None:
         raise Forbidden("Only a person has a password.")
     email = User.objects.values_list("email", flat=True).get(pk=auth.user_id)
     try:

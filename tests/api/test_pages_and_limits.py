@@ -68,6 +68,10 @@ def test_a_cursor_fits_its_own_list_only(
     assert client_b.get(url).json()["results"] in ([], client_b.get("/v1/items").json()["results"])
     broken = re.sub(r"cursor=(.)", "cursor=Z", url)
     assert client_a.get(broken).json()["error"]["fields"].keys() == {"cursor"}
+    elsewhere = client_a.get(url.replace("/v1/items", "/v1/other-items"))
+    assert elsewhere.status_code == 400
+    assert elsewhere.json()["error"]["fields"].keys() == {"cursor"}
+    assert client_a.get(url).status_code == 200
 
 
 def test_links_never_carry_a_foreign_host(client_a: Client, tenant: Tenant) -> None:

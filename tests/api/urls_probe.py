@@ -121,6 +121,7 @@ def plain_crash(request: Any) -> Any:
 
 urlpatterns = [
     path("v1/items", Items.as_view()),
+    path("v1/other-items", Items.as_view()),
     path("v1/items/<str:token_id>", Item.as_view()),
     path("v1/echo", Echo.as_view()),
     path("v1/crash", Crash.as_view()),

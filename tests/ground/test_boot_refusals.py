@@ -30,6 +30,7 @@ POSTGRES = "django.db.backends.postgresql"
         ({"MINIRAG_PUBLIC_URL": "https://rag.example.com/path"}, {"minirag.E006"}),
         ({"MINIRAG_TRUSTED_PROXIES": ["somebody"]}, {"minirag.E007"}),
         ({"MINIRAG_TRUSTED_PROXIES": ["10.0.0.0/8"]}, set()),
+        ({"MINIRAG_MAX_URL_LENGTH": 2049}, {"minirag.E008"}),
     ],
 )
 def test_checks(

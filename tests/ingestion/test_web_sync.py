@@ -17,7 +17,7 @@ from sources.models import Chunk, Document, DocumentStatus, Source, SourceStatus
 from tenants.scope import platform_scope
 from tests.doubles.websites import Site
 from tests.ingestion.conftest import Plant, run_due
-from tests.ingestion.web import markup, page, titles, web_source
+from tests.ingestion.web import markup, page, titles, web_source, words
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +112,18 @@ def test_a_failing_refresh_keeps_the_last_good_content(
     assert plant.ingest(source).state == JobState.SUCCEEDED
     row = plant.source(source)
     assert row.status == SourceStatus.READY and row.error is None
-    assert set(titles(plant, source).values()) <= {"Home again", "Site"}
+    assert set(titles(plant, source).values()) == {"Home again"}
+
+
+def test_a_page_without_a_title_has_the_name_of_its_source(plant: Plant, site: Site) -> None:
+    nameless = f"<html><body><p>{words('vans')}</p></body></html>".encode()
+    site.page("/", nameless, Content_Type="text/html")
+    source = web_source(plant, "url", site.url("/"))
+    plant.ingest(source)
+    assert titles(plant, source) == {"": "Site"}
+    page(site, "/", "Vans")
+    plant.ingest(source)
+    assert titles(plant, source) == {"": "Vans"}
 
 
 @pytest.mark.parametrize("kind", ["sitemap", "crawl"])

@@ -189,6 +189,19 @@ def test_a_long_text_is_on_the_single_read_only(client_a: Client) -> None:
     assert client_a.get("/v1/sources").json()["results"][0]["content"] is None
 
 
+def test_an_address_may_be_as_long_as_the_setting_says(client_a: Client, settings: Any) -> None:
+    for length, status in ((2048, 201), (2049, 400)):
+        url = "https://example.com/".ljust(length, "a")
+        body = {"name": "Long", "type": "url", "url": url}
+        answer = post(client_a, "sources", body)
+        assert answer.status_code == status
+    assert answer.json()["error"]["fields"] == {"url": ["At most 2048 characters."]}
+    settings.MINIRAG_MAX_URL_LENGTH = 30
+    assert post(client_a, "sources", body).json()["error"]["fields"] == {
+        "url": ["At most 30 characters."]
+    }
+
+
 def test_deleting_answers_with_a_job_and_the_source_is_gone(
     client_a: Client, tenant: Tenant
 ) -> None:

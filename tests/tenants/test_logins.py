@@ -140,6 +140,43 @@ def test_a_new_password_ends_the_other_logins(tenant: Tenant) -> None:
     assert login(email="p@acorn.test", password="a long new password").status_code == 200
 
 
-def test_a_token_has_no_password(client_a: Client) -> None:
-    body = {"old": PASSWORD, "new": "a long new password"}
-    assert client_a.post("/v1/auth/password", body, content_type=JSON).status_code == 403
+@pytest.mark.parametrize("old", [PASSWORD, "wrong", None])
+@pytest.mark.parametrize("scopes", [["read"], ["write"], ["admin"], ["admin", "chat"], ["chat"]])
+def test_no_token_changes_or_guesses_its_creators_password(
+    tenant: Tenant, scopes: list[str], old: str | None
+) -> None:
+    owner = person(tenant, email="p@acorn.test")
+    access = login(email="p@acorn.test", password=PASSWORD).json()["access"]
+    made = client_for(access).post(
+        "/v1/api-tokens", {"name": "script", "scopes": scopes}, content_type=JSON
+    )
+    body = {"new": "a long new password"} | ({"old": old} if old else {})
+    client = client_for(made.json()["token"])
+    answer = client.post("/v1/auth/password", body, content_type=JSON)
+    assert answer.status_code == 403 and answer.json()["error"]["code"] == "forbidden"
+    owner.refresh_from_db()
+    assert owner.check_password(PASSWORD)
+
+
+def test_a_token_is_not_its_creator(tenant: Tenant) -> None:
+    """Not in its own description, not as an owner, and its logout ends no login."""
+    owner = person(tenant, email="p@acorn.test")
+    person_client = client_for(login(email="p@acorn.test", password=PASSWORD).json()["access"])
+    made = person_client.post(
+        "/v1/api-tokens", {"name": "script", "scopes": ["admin", "chat"]}, content_type=JSON
+    )
+    token = client_for(made.json()["token"])
+    me = token.get("/v1/auth/me").json()
+    assert (me["kind"], me["user"], me["role"]) == ("token", None, None)
+    assert token.post("/v1/auth/logout").status_code == 204
+    assert person_client.get("/v1/auth/me").json()["user"]["id"] == str(owner.pk)
+    own = next(
+        one["id"] for one in token.get("/v1/users").json()["results"] if one["role"] == "owner"
+    )
+    address = f"/v1/users/{own}"
+    refused = [
+        token.patch(address, {"role": "viewer"}, content_type=JSON),
+        token.delete(address),
+        token.post("/v1/users", {"email": "q@acorn.test", "role": "owner"}, content_type=JSON),
+    ]
+    assert [one.status_code for one in refused] == [403, 403, 403]

@@ -13,7 +13,7 @@ from tenants.context import system_context
 from tenants.models import Tenant
 from tenants.scope import platform_scope, tenant_scope
 from tenants.services import set_embedding
-from tests.cast import client_for, person
+from tests.cast import PASSWORD, client_for, person
 
 JSON = "application/json"
 BOOTSTRAP = "bootstrap-token-0123456789-abcdefghijkl"
@@ -74,7 +74,12 @@ def test_open_sign_up(settings: Any, tenant: Tenant) -> None:
     settings.MINIRAG_OPEN_SIGNUP = True
     person(tenant, email="p@acorn.test")
     assert create(Client(), name="Cedar", email="c@cedar.test").status_code == 201
-    assert create(Client(), name="Mine", email="p@acorn.test").status_code == 409
+    refused = create(Client(), name="Mine", email=" P@acorn.test")
+    assert refused.status_code == 409 and set(refused.json()["error"]) == {
+        "code", "message", "request_id",
+    }  # fmt: skip
+    login = {"email": "p@acorn.test", "password": PASSWORD}  # still of one tenant: none to choose
+    assert Client().post("/v1/auth/login", login, content_type=JSON).status_code == 200
     assert create(client_for("wrong"), name="Oak", email="o@oak.test").status_code == 401
     with platform_scope("tests"):
         assert Tenant.objects.filter(name="Mine").count() == 0

@@ -222,6 +222,16 @@ def test_a_session_needs_its_csrf_token(tenant: Tenant) -> None:
     value = browser.cookies["csrftoken"].value
     answer = browser.post("/v1/api-tokens", body, content_type=JSON, headers={"x-csrftoken": value})
     assert answer.status_code == 201, answer.content
+    other_site = {"x-csrftoken": value, "origin": "https://evil.example"}
+    answer = browser.post("/v1/api-tokens", body, content_type=JSON, headers=other_site)
+    assert answer.status_code == 403
+    error = answer.json()["error"]
+    assert error["code"] == "origin_refused" and "evil" not in error["message"]
+    old_browser = {"x-csrftoken": value, "referer": "https://evil.example/"}
+    answer = browser.post(
+        "/v1/api-tokens", body, content_type=JSON, headers=old_browser, secure=True
+    )
+    assert answer.json()["error"]["code"] == "origin_refused"
 
 
 def test_session_of_the_login_row_is_needed(tenant: Tenant) -> None:
