@@ -4,12 +4,10 @@
 import os
 import sys
 
-from django.core.management import execute_from_command_line
-
-from minirag import firstrun
+from minirag import command_line, firstrun
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "minirag.settings")
     if sys.argv[1:2] == ["demo"] and not os.environ.keys() & {"MINIRAG_ENV", "SECRET_KEY"}:
         firstrun.main()  # as `make demo` does; whoever sets their own secrets gets none
-    execute_from_command_line(sys.argv)
+    command_line.run(sys.argv)

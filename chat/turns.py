@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,7 @@ from chat.payloads import answer_data
 from chat.selectors import get_message
 from chat.services import Ask, begin_turn, finish_turn, renew_lease
 from minirag.errors import RETRYABLE, ErrorCode, MiniRAGError, NotFound
+from minirag.metrics import FIRST_TOKEN_SECONDS, TURNS
 from tenants.context import AuthContext
 from tenants.scope import tenant_scope
 
@@ -89,8 +91,12 @@ def start(turn: Turn, on_end: Callable[[], None] = lambda: None) -> None:
 
 
 async def _run(turn: Turn, entry: _Running) -> None:
+    begun = time.perf_counter()
+
     def emit(event: Event) -> None:
         if event.name is EventName.DELTA:
+            if not entry.texts:
+                FIRST_TOKEN_SECONDS.observe(time.perf_counter() - begun)
             entry.texts.append(event.data["text"])
         event_log().append(turn.message_id, event)
 
@@ -100,6 +106,7 @@ async def _run(turn: Turn, entry: _Running) -> None:
         beats = asyncio.create_task(_keep_lease(turn, entry))
         try:
             outcome = await _answer(turn, emit, entry)
+            TURNS.labels(outcome.status).inc()
             last = await _finish(turn, outcome)
         finally:
             beats.cancel()

@@ -20,7 +20,7 @@ from ingestion import worker
 from minirag import providers, statistics, wiring
 from minirag.asgi import application
 from minirag.errors import MiniRAGError
-from minirag.memory import share_heaps
+from minirag.memory import large_bodies_forgotten, settle, share_heaps
 from minirag.server import run_server
 from minirag.server_lock import hold_server_lock
 from tenants.models import Tenant
@@ -94,6 +94,7 @@ def _import_in_good_time() -> None:
         connection.close()
     if wanted:
         providers.import_vendor()
+        settle()
 
 
 def _web(host: str, port: int, on_serving: Callable[[], None]) -> None:
@@ -101,4 +102,6 @@ def _web(host: str, port: int, on_serving: Callable[[], None]) -> None:
         on_serving()
         threading.Thread(target=_import_in_good_time, name="imports", daemon=True).start()
 
-    run_server(application, host=host, port=port, on_ready=ready, before_stop=turns.shutdown)
+    settle()
+    with large_bodies_forgotten():
+        run_server(application, host=host, port=port, on_ready=ready, before_stop=turns.shutdown)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import logging
+import math
 from collections.abc import Callable
 
 import redis
@@ -13,9 +14,11 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_GET
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from ingestion.selectors import job_figures
 from minirag import gates, wiring
 from minirag.api.errors import error_response
 from minirag.errors import MiniRAGError, Unauthenticated
+from minirag.metrics import DEPENDENCY_UP, JOBS, OLDEST_QUEUED
 
 logger = logging.getLogger(__name__)
 
@@ -57,13 +60,17 @@ def _redis() -> str:
     return "ok"
 
 
-@require_GET
-def readyz(request: HttpRequest) -> JsonResponse:
-    """Each dependency by name: 200 when all are ``ok``, else 503."""
+def _probes() -> dict[str, Callable[[], str]]:
     probes: dict[str, Callable[[], str]] = {"database": _database, "vector_store": _store}
     if settings.REDIS_URL:
         probes["redis"] = _redis
-    checks = {name: probe() for name, probe in probes.items()} | gates.waiting()
+    return probes
+
+
+@require_GET
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Each dependency by name: 200 when all are ``ok``, else 503."""
+    checks = {name: probe() for name, probe in _probes().items()} | gates.waiting()
     ready = all(state == "ok" for state in checks.values())
     response = JsonResponse(
         {"status": "ready" if ready else "waiting", "checks": checks}, status=200 if ready else 503
@@ -73,6 +80,21 @@ def readyz(request: HttpRequest) -> JsonResponse:
         # A probe that is told to wait is no error: Django would log each as one.
         response._has_been_logged = True  # type: ignore[attr-defined]
     return response
+
+
+def _look() -> None:
+    """Bring the figures up to date that nobody counts. Without a database there are no jobs'."""
+    states = {name: probe() for name, probe in _probes().items()}
+    for name, state in states.items():
+        DEPENDENCY_UP.labels(name).set(state == "ok")
+    JOBS.clear()
+    if states["database"] != "ok":
+        OLDEST_QUEUED.set(math.nan)
+        return
+    figures = job_figures()
+    for state, count in figures.by_state.items():
+        JOBS.labels(state).set(count)
+    OLDEST_QUEUED.set(figures.oldest_queued_seconds)
 
 
 @require_GET
@@ -85,4 +107,5 @@ def metrics(request: HttpRequest) -> HttpResponse:
         return error_response(
             Unauthenticated("MINIRAG_METRICS_TOKEN is needed as Bearer."), request
         )
+    _look()
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)

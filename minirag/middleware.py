@@ -1,7 +1,8 @@
-"""What every HTTP answer carries: a request id and the security headers. Sync and async alike."""
+"""What every HTTP answer carries: a request id, security headers, its count. Sync and async."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from io import SEEK_END
 from typing import Any
@@ -18,6 +19,7 @@ from minirag.api.context import (
     current_info,
     is_trusted,
 )
+from minirag.metrics import UNKNOWN, count_request
 
 GetResponse = Callable[[HttpRequest], Any]
 # Written by whoever sends the request; read once here, and by nobody behind this middleware.
@@ -115,10 +117,15 @@ class RequestContextMiddleware(BothModesMiddleware):
         request.minirag_info = info  # type: ignore[attr-defined]
         request.request_id = info.request_id  # type: ignore[attr-defined]
         request.client_ip = info.ip  # type: ignore[attr-defined]
+        request.minirag_begun = time.perf_counter()  # type: ignore[attr-defined]
         return current_info.set(info)
 
     def after(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
+        match = request.resolver_match
+        seconds = time.perf_counter() - request.minirag_begun  # type: ignore[attr-defined]
+        route = f"/{match.route}" if match else UNKNOWN
+        count_request(str(request.method), route, response.status_code, seconds)
         return response
 
     def finish(self, state: Any) -> None:

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 
 from minirag.disk import keeps_nothing
+from minirag.memory import LARGE_BODY, large_body_was_seen
 
 
 class RequestThreads:
@@ -71,9 +72,21 @@ class PooledASGIHandler(ASGIHandler):
         self._threads = RequestThreads(settings.MINIRAG_REQUEST_THREADS)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        async with self._threads.one():
-            # Django's own context inside finds ours and leaves it in place.
-            await super().__call__(scope, receive, send)
+        size = 0
+
+        async def counted() -> Any:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            return message
+
+        try:
+            async with self._threads.one():
+                # Django's own context inside finds ours and leaves it in place.
+                await super().__call__(scope, counted, send)
+        finally:
+            if size > LARGE_BODY:
+                large_body_was_seen()
 
     async def read_body(self, receive: Any) -> Any:
         """As Django's; one that cannot be kept is refused by the view, as any other failure."""

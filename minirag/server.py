@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import sys
 from collections.abc import Awaitable, Callable
@@ -17,19 +16,17 @@ from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server, twisted_loop
 from django.conf import settings
 from django.core.exceptions import RequestAborted
-from twisted.internet import reactor
+
+from minirag.http_edge import RETRY_AFTER, RefusingChannel, edge_body, origin_form
+from minirag.metrics import count_refusal
 
 logger = logging.getLogger(__name__)
 
 
 _MULTIPART_ROOM = 1024 * 1024  # boundaries and part headers around a file of the largest size
 _BACKLOG = 1024
-_REFUSAL_SECONDS = 5.0
-_RETRY_AFTER = 5  # seconds
-_REASONS = {413: "Payload Too Large", 503: "Service Unavailable"}
 _TOO_LARGE = "The request body is too large."
 _NO_ROOM = "The request body cannot be kept at the moment."
-_EDGE_CODES = {400: "bad_request", 413: "too_large", 500: "internal", 503: "unavailable"}
 
 
 class BoundedRequest(WebRequest):  # type: ignore[misc]
@@ -66,7 +63,7 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]
         if self.content is not None and self.content.tell() > self._most():
             self._refuse(413, _TOO_LARGE)
 
-    def requestReceived(self, *args: Any) -> None:  # Twisted's name
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         if not self._refused and self.content is not None:
             try:
                 self.content.flush()
@@ -75,7 +72,10 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]
         if self._refused:
             self.transport.loseConnection()
         else:
-            super().requestReceived(*args)
+            path, host = origin_form(path)
+            if host is not None:  # it stands above the header (RFC 9112, 3.2.2)
+                self.requestHeaders.setRawHeaders(b"Host", [host])
+            super().requestReceived(command, path, version)
 
     def _forget(self) -> None:
         """There is no room for the body. Its file would fail once more when it is closed."""
@@ -92,40 +92,27 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]
 
     def _refuse(self, status: int, message: str) -> None:
         self._refused = True
-        request_id = uuid4().hex
-        body = _edge_body(status, message, request_id)
-        later = f"Retry-After: {_RETRY_AFTER}\r\n" if status == 503 else ""
-        head = (
-            f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: application/json\r\n"
-            f"X-Request-ID: {request_id}\r\nContent-Length: {len(body)}\r\n"
-            f"{later}Connection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode() + body)
-        # Closed at once, the client's unread bytes would make its system drop our answer.
-        reactor.callLater(_REFUSAL_SECONDS, self.transport.loseConnection)  # type: ignore[arg-type]
+        self.channel.refuse(status, message)
 
     def basic_error(self, status: int, status_text: bytes, body: str) -> None:
         """Daphne's own refusals (header or path unreadable, no answer in time), in our shape."""
         request_id = uuid4().hex
+        count_refusal(status)
         headers = [
             (b"Content-Type", b"application/json"),
             (b"X-Request-ID", request_id.encode()),
-            *([(b"Retry-After", str(_RETRY_AFTER).encode())] if status == 503 else []),
+            *([(b"Retry-After", str(RETRY_AFTER).encode())] if status == 503 else []),
         ]
         self.handle_reply({"type": "http.response.start", "status": status, "headers": headers})
         self.handle_reply(
-            {"type": "http.response.body", "body": _edge_body(status, body, request_id)}
+            {"type": "http.response.body", "body": edge_body(status, body, request_id)}
         )
-
-
-def _edge_body(status: int, message: str, request_id: str) -> bytes:
-    code = _EDGE_CODES.get(status, "bad_request")
-    error = {"code": code, "message": message, "request_id": request_id}
-    return json.dumps({"error": error}).encode()
 
 
 class BoundedFactory(HTTPFactory):  # type: ignore[misc]
     """Builds connections whose requests are bounded."""
+
+    protocol = RefusingChannel
 
     def buildProtocol(self, addr: Any) -> Any:  # Twisted's name
         protocol = super().buildProtocol(addr)

@@ -20,6 +20,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from minirag.errors import AnswerLost, QuotaExceeded
+from minirag.metrics import PROVIDER_CALLS
 from minirag.types import TokenUsage
 from tenants.models import Tenant
 from usage.models import MonthlySpend, UsageEvent, UsageKind, UsageStatus
@@ -96,6 +97,7 @@ def settle(call: UUID | UsageEvent, usage: TokenUsage) -> UsageEvent:
     _set_numbers(event, usage)
     event.status, event.settled_at = UsageStatus.SETTLED, timezone.now()
     if _close(event, spend=(event.cost_nano or 0) - reserved):
+        PROVIDER_CALLS.labels(event.kind, "settled").inc()
         return event
     stored: UsageEvent = UsageEvent.objects.get(call_id=event.call_id)
     if stored.status != UsageStatus.SETTLED or _numbers(stored) != _numbers(event):
@@ -112,7 +114,8 @@ def release(call: UUID | UsageEvent) -> None:
     reserved = event.cost_nano or 0
     _set_numbers(event, TokenUsage(0))
     event.status, event.settled_at = UsageStatus.RELEASED, timezone.now()
-    _close(event, spend=-reserved)
+    if _close(event, spend=-reserved):
+        PROVIDER_CALLS.labels(event.kind, "released").inc()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import os
@@ -26,11 +27,14 @@ logger = logging.getLogger(__name__)
 _BATCH = 500
 
 
-def write_backup(path: Path) -> tuple[int, int]:
+def write_backup(path: Path, *, replace: bool = False) -> tuple[int, int]:
     """Write rows and uploads to ``path`` (tar, gzip, mode 600). Returns (rows, files).
 
-    The file gets its name when it is whole; a failure leaves nothing behind.
+    The file gets its name when it is whole; a failure leaves nothing behind. Raises
+    ``FileExistsError`` where ``path`` is there, before anything is written, unless ``replace``.
     """
+    if not replace and os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:

@@ -28,6 +28,7 @@ PLATFORM_CALLERS: dict[str, str] = {
     "ingestion/management/commands/reindex.py": "the shell's owner rebuilds any or all tenants",
     "ingestion/management/running.py": "commands follow their jobs, whosever they are",
     "ingestion/pipeline/turns.py": "fairness: whether anybody else waits for this worker",
+    "ingestion/selectors/figures.py": "metrics: how many jobs there are, over all tenants",
     "ingestion/selectors/queue.py": "whether any worker takes work; whose it is stays unseen",
     "ingestion/tasks.py": "fair claiming and the sweeper go over the jobs of all tenants",
     "ingestion/worker.py": "an embedded server takes over all jobs of its predecessor",

@@ -105,7 +105,14 @@ def test_another_topic_is_refused(served: Served) -> None:
 def test_a_command_beside_the_server_asks_through_it(served: Served) -> None:
     answer = served.house.manage("ask", QUESTION, "--bot", served.bot["slug"])
     assert "seven days" in answer and "[1]" in answer
-    assert "nobody" in served.house.manage("ask", QUESTION, "--bot", "nobody", code=1)
+    lines = (
+        ("ask", QUESTION, "--bot", "nobody"),
+        ("ask", QUESTION, "--bot", served.bot["slug"], "--tenant", "nope"),
+        ("ask", "", "--bot", served.bot["slug"]),
+    )
+    bot, tenant, field = served.house.manage_each(*lines, code=1)
+    assert "no bot 'nobody'" in bot and "no tenant 'nope'" in tenant
+    assert "question: This field may not be blank." in field
 
 
 def dial(served: Served, path: str = "/ws/v1/chat") -> ClientConnection:

@@ -56,6 +56,10 @@ def saved(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Itera
         file = folder / "saved.tgz"
         with busy(house):
             house.manage("backup", str(file))
+            before = file.read_bytes()
+            assert "--force" in house.manage("backup", str(file), code=1)
+            assert file.read_bytes() == before
+            house.manage("backup", str(file), "--force")
         assert hits(house, source_id) == expected
         yield Saved(file, template, source_id, bot_id, expected)
 

@@ -76,6 +76,32 @@ def test_files_from_the_shell(plant: Plant, tmp_path: Path) -> None:
     plant.check(source)
 
 
+def test_files_that_fail_make_the_command_fail(plant: Plant, tmp_path: Path) -> None:
+    """A folder's pictures are left out with a word; what should be readable and is not, fails."""
+    image = b"\x89PNG\r\n\x1a\n" + b"\0" * 100
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "a.md").write_text("# A\n\nAlpha.")
+    (docs / "chat.png").write_bytes(image)
+    with tenant_scope(plant.tenant.pk):
+        create_bot(plant.auth, name="Helper", slug="helper")
+
+    def ingest(path: Path) -> str:
+        told = StringIO()
+        call_command("ingest", str(path), bot="helper", stdout=told, stderr=told)
+        return told.getvalue()
+
+    assert "chat.png is left out: This is an image" in ingest(docs)
+    told = StringIO()
+    with pytest.raises(CommandError, match="1 of the files"):
+        call_command("ingest", str(docs / "chat.png"), bot="helper", stdout=told, stderr=told)
+    assert "chat.png: This is an image" in told.getvalue()
+    assert "chat.png:" not in ingest(docs / "a.md"), "an old failure of another file"
+    (docs / "bad.pdf").write_bytes(b"not a PDF")
+    with pytest.raises(CommandError, match="1 of the files"):
+        ingest(docs)
+
+
 def test_a_bad_path_or_bot_is_named(plant: Plant, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="does not exist"):
         call_command("ingest", str(tmp_path / "none"), bot="helper")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -11,7 +11,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from bots.models import BotProfile
 from chat import turns
 from chat.events import Event, EventName
+from chat.frames import read_ask
 from chat.management.remote import ask_server
+from chat.models import Channel
 from chat.services import Ask
 from minirag import wiring
 from minirag.errors import MiniRAGError
@@ -35,14 +37,16 @@ class Command(BaseCommand):
         bot = find_bot(options["bot"], options["tenant"])
         auth = system_context(bot.tenant_id, "manage.py ask")
         server = running_server()
+        asked = {"bot_profile_id": str(bot.pk), "message": options["question"]}
         try:
+            ask = read_ask(asked, Channel.API)
             if server is not None and wiring.is_embedded():
-                for event in ask_server(server, auth, bot, options["question"]):
+                for event in ask_server(server, auth, bot, ask.message):
                     self._show(event)
             else:
-                asyncio.run(self._ask_here(auth, Ask(bot.pk, options["question"])))
+                asyncio.run(self._ask_here(auth, ask))
         except MiniRAGError as error:
-            raise CommandError(error.message) from error
+            raise CommandError(_words(error.message, error.fields)) from error
 
     async def _ask_here(self, auth: AuthContext, ask: Ask) -> None:
         opened = await turns.open_turn(auth, ask)
@@ -58,7 +62,8 @@ class Command(BaseCommand):
             self.stdout.write(event.data["text"], ending="")
             self.stdout.flush()
         elif event.name is EventName.ERROR:
-            raise CommandError(f"{event.data['message']} ({event.data['code']})")
+            words = _words(event.data["message"], event.data.get("fields"))
+            raise CommandError(f"{words} ({event.data['code']})")
         elif event.name is EventName.DONE:
             self.stdout.write("")
             for line in citation_lines(event.data["citations"]):
@@ -69,6 +74,13 @@ async def _events(auth: AuthContext, opened: turns.Opened) -> AsyncIterator[Even
     async for logged in turns.follow(auth.tenant_id, opened.turn.message_id, _PATIENCE):
         if logged is not None:
             yield logged.event
+
+
+def _words(message: str, fields: Mapping[str, list[str]] | None) -> str:
+    """A refusal with the fields it is about; people know ``message`` as their question."""
+    named = {"message": "question"}
+    each = (f"{named.get(name, name)}: {' '.join(texts)}" for name, texts in (fields or {}).items())
+    return " ".join([message, *each])
 
 
 def citation_lines(citations: list[dict[str, Any]]) -> Iterator[str]:
@@ -84,7 +96,10 @@ def find_bot(slug: str, tenant_slug: str) -> BotProfile:
     with platform_scope("a command names a bot"):
         rows = BotProfile.objects.filter(slug=slug)
         if tenant_slug:
-            rows = rows.filter(tenant__in=Tenant.objects.filter(slug=tenant_slug))
+            tenant = Tenant.objects.filter(slug=tenant_slug).first()
+            if tenant is None:
+                raise CommandError(f"There is no tenant '{tenant_slug}'.")
+            rows = rows.filter(tenant=tenant)
         bots = list(rows[:2])
     if not bots:
         raise CommandError(f"There is no bot '{slug}'.")

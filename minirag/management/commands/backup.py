@@ -19,11 +19,18 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
+        parser.add_argument(
+            "--force", action="store_true", help="Replace FILE where it is there already."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["file"]
         try:
-            rows, files = write_backup(path)
+            rows, files = write_backup(path, replace=options["force"])
+        except FileExistsError as error:
+            raise CommandError(
+                f"{path} is there already: name another file, or say --force to replace it."
+            ) from error
         except OSError as error:
             raise CommandError(f"{path}: {error.strerror}") from error
         self.stdout.write(f"{path}: {rows} rows, {files} files, {path.stat().st_size} bytes")
