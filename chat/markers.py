@@ -34,7 +34,7 @@ class PlacedMarker:
     end: int
 
 
-def _whole(text: str) -> str:
+def whole_characters(text: str) -> str:
     """Surrogate pairs as the characters they stand for; a half that stands alone as U+FFFD."""
     if not _SURROGATE.search(text):
         return text
@@ -62,7 +62,7 @@ class MarkerFilter:
         text = self._half + delta.replace("\0", "")  # PostgreSQL cannot store NUL
         # A provider that counts in UTF-16 may cut an emoji in two: its other half is yet to come.
         self._half = text[-1] if _FIRST_HALF.search(text) else ""
-        self._rest += _whole(text.removesuffix(self._half))
+        self._rest += whole_characters(text.removesuffix(self._half))
         return self._drain(final=False)
 
     def feed_quote(self, piece: str) -> str:
@@ -85,7 +85,7 @@ class MarkerFilter:
 
     def flush(self) -> str:
         """What was held back, when nothing more comes."""
-        self._rest += _whole(self._half)
+        self._rest += whole_characters(self._half)
         self._half = ""
         return self._drain(final=True)
 
