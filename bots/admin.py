@@ -14,6 +14,8 @@ from django.utils.html import format_html
 from bots import services
 from bots.models import BotProfile
 from bots.selectors import credentials_hint
+from chat.event_logs import stop_answers
+from chat.services import running_answers
 from sources.models import Source
 from tenants.console import NOTHING, DomainAdmin, DomainForm, LinesField, register
 from tenants.context import AuthContext
@@ -179,7 +181,9 @@ class BotProfileAdmin(DomainAdmin):
         return services.update_bot(auth, row, **form.values())
 
     def remove(self, auth: AuthContext, row: Any) -> None:
+        running = running_answers(row)
         services.delete_bot(auth, row)
+        stop_answers(running)
 
     def get_queryset(self, request: Any) -> QuerySet[BotProfile]:
         rows: QuerySet[BotProfile] = super().get_queryset(request)

@@ -12,6 +12,8 @@ from bots.checking import check_bot
 from bots.selectors import access_bot, list_bots
 from bots.serializers import BotCreate, BotSerializer, BotUpdate, CheckSerializer
 from bots.services import create_bot, delete_bot, update_bot
+from chat.event_logs import stop_answers
+from chat.services import running_answers
 from minirag.api.serializers import NoBody, PageParams, page_of
 from minirag.errors import ErrorCode
 from tenants.api_base import TenantView
@@ -79,11 +81,14 @@ class BotView(TenantView):
 
     @extend_schema(
         operation_id="bot_profiles_delete",
-        summary="Delete a bot with its chats; its usage stays",
+        summary="Delete a bot with its chats, ending its answers; its usage stays",
         responses={204: None},
     )
     def delete(self, request: Request, **_: Any) -> Response:
-        delete_bot(self.auth, self.object("bot_profile_id"))
+        bot = self.object("bot_profile_id")
+        running = running_answers(bot)
+        delete_bot(self.auth, bot)
+        stop_answers(running)
         return Response(status=204)
 
 

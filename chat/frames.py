@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ from minirag.api.parsers import loads
 from minirag.errors import Invalid, MiniRAGError
 
 _LONGEST_ID = 200
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class ProtocolError(Exception):
@@ -35,10 +37,25 @@ def parse_frame(text: str | None) -> dict[str, Any]:
         raise ProtocolError("no JSON") from error
     if not isinstance(frame, dict) or not isinstance(frame.get("type"), str):
         raise ProtocolError("no type")
-    client_id = frame.get("id")
-    if client_id is not None and not (isinstance(client_id, str) and len(client_id) <= _LONGEST_ID):
+    if not _is_id(frame.get("id")):
         raise ProtocolError("no id")
+    # Names of fields come back in an ``invalid`` error, as the id does in every answer; texts are
+    # judged with their field.
+    if not all(_can_be_sent(name) for name in frame):
+        raise ProtocolError("no name")
     return frame
+
+
+def _is_id(value: object) -> bool:
+    """Whether it is left out, or a text that can be said again."""
+    if value is None:
+        return True
+    return isinstance(value, str) and len(value) <= _LONGEST_ID and _can_be_sent(value)
+
+
+def _can_be_sent(text: str) -> bool:
+    """Half a surrogate pair is JSON that no UTF-8 can carry."""
+    return not _SURROGATE.search(text)
 
 
 def read_ask(frame: Mapping[str, Any], channel: Channel) -> Ask:

@@ -20,8 +20,9 @@ _LAST_MARKER = re.compile(r" ?\[([0-9]{1,6})\]\Z")
 _PLAIN = re.compile(r"[^\[`\n ]+")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _FENCE_BEGUN = re.compile(r" {0,3}(?:`*|~*)\Z")
-# Not text: NUL cannot be stored by PostgreSQL, half a surrogate pair cannot be sent as UTF-8.
-_UNFIT = re.compile(r"[\x00\ud800-\udfff]")
+# Not text: half a surrogate pair cannot be sent as UTF-8.
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_FIRST_HALF = re.compile(r"[\ud800-\udbff]\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,13 @@ class PlacedMarker:
     end: int
 
 
+def whole_characters(text: str) -> str:
+    """Surrogate pairs as the characters they stand for; a half that stands alone as U+FFFD."""
+    if not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 class MarkerFilter:
     """Feed deltas, send what comes out; ``flush`` gives the rest at the end.
 
@@ -42,6 +50,7 @@ class MarkerFilter:
 
     def __init__(self, markers: frozenset[int]) -> None:
         self._markers = markers
+        self._half = ""
         self._rest = ""
         self._fence = ""
         self._line_start = True
@@ -50,7 +59,10 @@ class MarkerFilter:
 
     def feed(self, delta: str) -> str:
         """Text that is decided now; may be empty."""
-        self._rest += _UNFIT.sub(lambda found: "" if found[0] == "\0" else "\ufffd", delta)
+        text = self._half + delta.replace("\0", "")  # PostgreSQL cannot store NUL
+        # A provider that counts in UTF-16 may cut an emoji in two: its other half is yet to come.
+        self._half = text[-1] if _FIRST_HALF.search(text) else ""
+        self._rest += whole_characters(text.removesuffix(self._half))
         return self._drain(final=False)
 
     def feed_quote(self, piece: str) -> str:
@@ -73,6 +85,8 @@ class MarkerFilter:
 
     def flush(self) -> str:
         """What was held back, when nothing more comes."""
+        self._rest += whole_characters(self._half)
+        self._half = ""
         return self._drain(final=True)
 
     def _drain(self, *, final: bool) -> str:

@@ -12,6 +12,7 @@ from django.conf import settings
 
 from bots.models import QueryRewrite
 from chat.calls import LOCAL_PREFIX, CallOwner, metered_stream
+from chat.markers import whole_characters
 from chat.terms import content_terms, is_stop_word, stem, words
 from minirag.errors import MiniRAGError, QuotaExceeded
 from minirag.protocols import ChatModel
@@ -228,5 +229,5 @@ async def _by_model(
         raise
     except (MiniRAGError, TimeoutError) as error:
         log.info("rewriting by %s failed, words are carried over: %s", model.model, error)
-    line = " ".join(text.split()).strip("\"'`“”")
+    line = " ".join(whole_characters(text).split()).strip("\"'`“”")
     return line if finished and line else None

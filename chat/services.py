@@ -234,6 +234,12 @@ def give_feedback(auth: AuthContext, message: Message, data: Mapping[str, Any]) 
     return message
 
 
+def running_answers(bot: BotProfile) -> list[UUID]:
+    """A bot's answers still streaming. Who deletes the bot asks the event log to stop them."""
+    streaming = Message.objects.filter(chat__bot=bot, status=MessageStatus.STREAMING)
+    return list(streaming.values_list("pk", flat=True))
+
+
 def delete_chat(auth: AuthContext, chat: Chat) -> list[UUID]:
     """Delete a chat with its messages. Returns the answers still streaming, to be stopped."""
     streaming = Message.objects.filter(chat=chat, status=MessageStatus.STREAMING)

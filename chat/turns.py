@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 _BEATS_PER_LEASE = 6
 _WRITE_TRIES = 5
 _SHUTDOWN_SECONDS = 10.0
+# The longest wait for readers to take an answer's last event.
+_READERS_SECONDS = 1.0
 # A finished stream's events are there at once, or not at all.
 _REPLAY_PATIENCE = 0.2
 
@@ -45,6 +47,8 @@ class _Running:
 
 
 _running: dict[UUID, _Running] = {}
+# Done when its reader has taken the last event, or has gone.
+_readers: set[asyncio.Future[None]] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +189,20 @@ async def follow(
     None whenever nothing came for ``patience`` seconds. Where the writing process died, or the log
     has forgotten the answer, the row tells the end. Raises ``NotFound`` where the row is gone.
     """
+    gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    _readers.add(gone)
+    try:
+        async with aclosing(_follow(tenant_id, message_id, patience)) as events:
+            async for logged in events:
+                yield logged
+    finally:
+        _readers.discard(gone)
+        gone.cancel()
+
+
+async def _follow(
+    tenant_id: UUID, message_id: UUID, patience: float
+) -> AsyncGenerator[LoggedEvent | None, None]:
     told = _Told()
     replay = message_id not in _running and await _final_row(tenant_id, message_id) is not None
     final = replay
@@ -238,11 +256,18 @@ def _from_row(message: Message, told: _Told) -> list[LoggedEvent]:
     return [LoggedEvent(seq, event) for seq, event in enumerate(events, start=told.seq + 1)]
 
 
-async def shutdown() -> None:
-    """End every running turn as interrupted, in its row, before the process goes."""
+async def end_running() -> None:
+    """End every running turn as interrupted, in its row, and let its readers hear of it."""
     tasks = [entry.task for entry in _running.values() if entry.task is not None]
     for entry in list(_running.values()):
         entry.control.end(Ending.INTERRUPTED)
     if tasks:
         await asyncio.wait(tasks, timeout=_SHUTDOWN_SECONDS)
+    if _readers:
+        await asyncio.wait(_readers, timeout=_READERS_SECONDS)
+
+
+async def shutdown() -> None:
+    """End what still runs, before the process goes."""
+    await end_running()
     await event_log().close()

@@ -16,15 +16,20 @@ from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server, twisted_loop
 from django.conf import settings
 from django.core.exceptions import RequestAborted
+from twisted.internet import defer
 
 from minirag.http_edge import RETRY_AFTER, RefusingChannel, edge_body, origin_form
 from minirag.metrics import count_refusal
+from minirag.websockets import GOING_AWAY, HeardSocket, HeardSocketFactory
 
 logger = logging.getLogger(__name__)
 
 
 _MULTIPART_ROOM = 1024 * 1024  # boundaries and part headers around a file of the largest size
 _BACKLOG = 1024
+# At the server's end: for requests to finish, and for what was written to leave.
+_FINISH_SECONDS = 1.0
+_FLUSH_SECONDS = 0.05
 _TOO_LARGE = "The request body is too large."
 _NO_ROOM = "The request body cannot be kept at the moment."
 
@@ -120,17 +125,23 @@ class BoundedFactory(HTTPFactory):  # type: ignore[misc]
         return protocol
 
 
-# Daphne names its factory in the middle of run(), with no other place to say which.
+# Daphne names its factories in the middle of run(), with no other place to say which.
 daphne.server.HTTPFactory = BoundedFactory
+daphne.server.WebSocketFactory = HeardSocketFactory
 
 
 class EmbeddedServer(Server):  # type: ignore[misc]
     """Daphne's server with our request class and an orderly end."""
 
     def __init__(
-        self, *args: Any, before_stop: Callable[[], Awaitable[None]], **kwargs: Any
+        self,
+        *args: Any,
+        last_words: Callable[[], Awaitable[None]],
+        before_stop: Callable[[], Awaitable[None]],
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.last_words = last_words
         self.before_stop = before_stop
         self.failed = False
 
@@ -138,9 +149,45 @@ class EmbeddedServer(Server):  # type: ignore[misc]
         super().run()
         _finish_tasks(self.before_stop)
 
+    def kill_all_applications(self) -> defer.Deferred[None]:
+        """Daphne's step before the loop ends. Its own would cut every stream in the middle."""
+        ending = defer.Deferred.fromFuture(asyncio.ensure_future(self._end_applications()))
+        return ending.addErrback(_log_failure)
+
+    async def _end_applications(self) -> None:
+        """Let streams say how they end and requests finish, for a moment; then cancel the rest."""
+        await self.last_words()
+        requests = self._applications(WebRequest)
+        if requests:
+            await asyncio.wait(requests, timeout=_FINISH_SECONDS)
+        for protocol in list(self.connections):
+            if isinstance(protocol, HeardSocket) and protocol.state == protocol.STATE_OPEN:
+                protocol.serverClose(GOING_AWAY)
+        await asyncio.sleep(_FLUSH_SECONDS)
+        rest = self._applications(object)
+        for task in rest:
+            task.cancel()
+        if rest:
+            await asyncio.wait(rest, timeout=_FINISH_SECONDS)
+
+    def _applications(self, kind: type) -> list[asyncio.Future[None]]:
+        """What still runs for connections of this kind."""
+        held = [
+            details.get("application_instance")
+            for protocol, details in self.connections.items()
+            if isinstance(protocol, kind)
+        ]
+        return [task for task in held if task is not None and not task.done()]
+
     def listen_error(self, failure: Any) -> None:
         self.failed = True
         super().listen_error(failure)
+
+
+def _log_failure(failure: Any) -> None:
+    """What goes wrong here must not keep the server from ending."""
+    error = failure.value
+    logger.error("open connections could not be ended in order", exc_info=error)
 
 
 def _finish_tasks(before_stop: Callable[[], Awaitable[None]]) -> None:
@@ -180,14 +227,19 @@ def run_server(
     host: str,
     port: int,
     on_ready: Callable[[], None],
+    last_words: Callable[[], Awaitable[None]],
     before_stop: Callable[[], Awaitable[None]],
 ) -> None:
-    """Serve until SIGINT or SIGTERM. Exits with status 1 where the port cannot be had."""
+    """Serve until SIGINT or SIGTERM. Exits with status 1 where the port cannot be had.
+
+    ``last_words`` runs while clients are still connected, ``before_stop`` when all are gone.
+    """
     interface = host.strip("[]").replace(":", r"\:")
     server = EmbeddedServer(
         application,
         # A second's connections wait while the loop is busy; Twisted's own 50 are a small crowd.
         endpoints=[f"tcp:port={port}:backlog={_BACKLOG}:interface={interface}"],
+        last_words=last_words,
         before_stop=before_stop,
         ready_callable=on_ready,
         websocket_max_message_size=_largest_message(),

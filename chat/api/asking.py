@@ -28,6 +28,7 @@ from chat.selectors import access_message
 from chat.serializers import AnswerOutput, ChatInput, MessageOutput
 from chat.services import Ask, request_stop
 from minirag.api.renderers import BrowsableRenderer
+from minirag.api.serializers import NoBody
 from minirag.errors import ErrorCode, MiniRAGError
 from tenants.api_base import release_connections
 from tenants.models import TokenScope
@@ -139,10 +140,11 @@ class StopView(AsyncWidgetView):
     @extend_schema(
         operation_id="messages_stop",
         summary="End an answer under way",
-        request=None,
+        request=NoBody,
         responses=MessageOutput,
     )
     async def post(self, request: Request, message_id: str) -> Response:
+        await sync_to_async(self.body)(NoBody)
         message: Message = await in_database(request_stop, self.auth, self.object("message_id"))
         await event_log().ask_stop(message.pk)
         shown: dict[str, Any] = await sync_to_async(lambda: MessageOutput(message).data)()

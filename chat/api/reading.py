@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 
-from asgiref.sync import async_to_sync
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat.api.access import OwnChatsView, WidgetView
-from chat.event_logs import event_log
+from chat.event_logs import stop_answers
 from chat.selectors import (
     access_chat,
     access_message,
@@ -71,8 +70,7 @@ class ChatDetailView(OwnChatsView):
     )
     def delete(self, request: Request, chat_id: str) -> Response:
         """Delete a chat with its messages; an answer under way is stopped."""
-        for message_id in delete_chat(self.auth, self.object("chat_id")):
-            async_to_sync(event_log().ask_stop)(message_id)
+        stop_answers(delete_chat(self.auth, self.object("chat_id")))
         return Response(status=204)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
+from uuid import UUID
 
+from asgiref.sync import async_to_sync
 from django.conf import settings
 
 from chat.event_logs.memory import MemoryEventLog
@@ -18,3 +21,9 @@ def event_log() -> EventLog:
     if wiring.is_embedded():
         return MemoryEventLog()
     return RedisEventLog(settings.REDIS_URL)
+
+
+def stop_answers(message_ids: Iterable[UUID]) -> None:
+    """Ask, from a synchronous edge, whoever writes these answers to end them."""
+    for message_id in message_ids:
+        async_to_sync(event_log().ask_stop)(message_id)

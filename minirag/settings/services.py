@@ -59,6 +59,7 @@ MINIRAG_QDRANT_TIMEOUT = env.int("MINIRAG_QDRANT_TIMEOUT", default=10)
 # --- celery ------------------------------------------------------------------------------------
 
 CELERY_BROKER_URL = REDIS_URL or "memory://localhost/"
+CELERY_BROKER_TRANSPORT = None if REDIS_URL else "minirag.broker:Transport"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

@@ -38,9 +38,11 @@ class Api:
     async def delete(self, path: str) -> Any:
         return await self._client.delete(path, headers=self._headers)
 
-    async def post(self, path: str, data: Any, **headers: str) -> Any:
+    async def post(
+        self, path: str, data: Any, content_type: str = "application/json", **headers: str
+    ) -> Any:
         return await self._client.post(
-            path, data, content_type="application/json", headers={**self._headers, **headers}
+            path, data, content_type=content_type, headers={**self._headers, **headers}
         )
 
 
@@ -165,6 +167,26 @@ async def test_stop_over_http(house: House, api: Api, steered: SteeredModel) -> 
     assert stopped.status_code == 200, stopped.content
     last = [frame async for frame in frames][-1].decode()
     assert "event: done" in last and '"finish_reason":"stopped"' in last
+
+
+async def test_stop_reads_its_body_as_strictly_as_cancel(house: House, api: Api) -> None:
+    path = f"/messages/{(await post(api, '/chat', body(house))).json()['message_id']}/stop"
+    for data, kind, status in (
+        ({}, "application/json", 200), ("", "application/json", 200),
+        ({"nope": 1}, "application/json", 400), ([], "application/json", 400),
+        ("{bad", "application/json", 400), ("a=1", "text/plain", 415),
+    ):  # fmt: skip
+        answer = await post(api, path, data, content_type=kind)
+        assert answer.status_code == status, (data, answer.content)
+
+
+async def test_a_deleted_bot_ends_its_answer(house: House, api: Api, steered: SteeredModel) -> None:
+    response = await post(api, "/chat", body(house, stream=True))
+    await asyncio.wait_for(steered.asked.wait(), 5)
+    gone = await api.delete(f"/v1/bot-profiles/{house.bot.pk}")
+    assert gone.status_code == 204, gone.content
+    await asyncio.wait_for(steered.closed.wait(), 5)
+    assert (await read(response))[-1][1] == "error"
 
 
 async def test_too_many_streams(

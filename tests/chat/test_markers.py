@@ -105,3 +105,20 @@ def test_a_quoting_model_marks_nothing_that_it_was_not_given() -> None:
     out += marker_filter.feed_quote(" Others. [9]")
     assert out == "Words of a document. [2] Others."
     assert [placed.marker for placed in marker_filter.placed] == [2]
+
+
+@pytest.mark.parametrize(
+    ("deltas", "expected"),
+    [
+        (["a \ud83d", "\ude00 b"], "a \U0001f600 b"),
+        (["\ud83d", "\0", "\ude00"], "\U0001f600"),
+        (["\ud83d\ude00", "\ud83d", "", "\ude00"], "\U0001f600\U0001f600"),
+        (["a\ud83d", "b"], "a\ufffdb"),
+        (["a\ude00", "\ud83d"], "a\ufffd\ufffd"),
+        (["\ud83d", "\ud83d", "\ude00"], "\ufffd\U0001f600"),
+        (["\ufeffa\ud83d"], "\ufeffa\ufffd"),
+    ],
+)
+def test_halves_of_a_character_meet_across_deltas(deltas: list[str], expected: str) -> None:
+    out, _ = run(deltas)
+    assert out == expected

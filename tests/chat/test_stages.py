@@ -165,6 +165,12 @@ async def test_modes(house: House, mode: str) -> None:
     assert len(house.chat.history) == (mode == QueryRewrite.ALWAYS)
 
 
+async def test_a_rewritten_query_can_be_sent(house: House) -> None:
+    house.chat.enqueue("Who signs \ud83d", "\ude00 or \ud800?")
+    found = await run_rewrite(house, "Who signs it?", QueryRewrite.AUTO, house.chat)
+    assert found.query == "Who signs \U0001f600 or \ufffd?"
+
+
 async def test_a_failing_rewriter_falls_back_to_words(house: House) -> None:
     house.chat.enqueue("half a que", error=ProviderUnavailable())
     found = await run_rewrite(house, "Who signs it?", QueryRewrite.AUTO, house.chat)

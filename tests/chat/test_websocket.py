@@ -153,6 +153,13 @@ async def test_a_visitor_asks_from_our_frame(house: House, visitor: str) -> None
          "not_found"),
         ({"type": "stop", "id": "c1", "message_id": str(uuid.uuid4())}, "not_found"),
         ({"type": "stop", "id": "c1", "message_id": 5}, "invalid"),
+        ({"type": "\ud800", "id": "c1"}, "bad_request"),
+        ({"type": "stop", "id": "c1", "message_id": "\ud800"}, "invalid"),
+        ({"type": "ask", "id": "c1", "bot_profile_id": "\ud800", "message": "x"}, "invalid"),
+        ({"type": "ask", "id": "c1", "bot_profile_id": str(uuid.uuid4()), "message": "\ud800"},
+         "invalid"),
+        ({"type": "ask", "id": "c1", "bot_profile_id": str(uuid.uuid4()), "message": "x",
+          "external_user": "\ud800"}, "invalid"),
     ],
 )  # fmt: skip
 async def test_a_frame_that_cannot_be_served(
@@ -169,7 +176,9 @@ async def test_a_frame_that_cannot_be_served(
 
 @pytest.mark.parametrize(
     "text", ["{", "[]", '{"id": "c1"}', '{"type": 1}', '{"type": "ping", "type": "ask"}',
-             '{"type": "ping", "id": {}}', '{"type":"ping","x":"' + "y" * 300_000 + '"}'],
+             '{"type": "ping", "id": {}}', r'{"type": "nope", "id": "\ud800"}',
+             r'{"type": "ask", "id": "\udfff", "message": "x"}', r'{"type": "ask", "\ud800": 1}',
+             '{"type":"ping","x":"' + "y" * 300_000 + '"}'],
     ids=lambda text: text[:12],
 )  # fmt: skip
 async def test_what_is_no_frame_closes(house: House, token: str, text: str) -> None:

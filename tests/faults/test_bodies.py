@@ -8,6 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from tests.faults.house import House
 
@@ -58,3 +61,16 @@ def test_bodies(house: House, client: httpx.Client) -> None:
     large: Any = b"a" * (4 * LIMIT)
     refused(client.post(upload, files={"file": ("a.txt", large)}), 413, "too_large")
     refused(client.post(upload, content=pieces(large), headers=broken), 413, "too_large")
+
+
+def test_a_message_of_any_size_ends_with_a_close_frame(house: House) -> None:
+    """Beyond the wire's own limit too, where the client is still sending when it is refused."""
+    server = house.serve()
+    protocols = [Subprotocol("minirag.v1"), Subprotocol(f"bearer.{house.token}")]
+    for size in (2_000_000, 10_000_000):
+        url = f"ws://127.0.0.1:{house.port}/ws/v1/chat"
+        with connect(url, subprotocols=protocols) as ws, pytest.raises(ConnectionClosed) as closed:
+            ws.send(json.dumps({"type": "ping", "x": "y" * size}))
+            ws.recv(20)
+        assert closed.value.rcvd is not None and closed.value.rcvd.code == 4409
+    assert "Traceback" not in server.output
