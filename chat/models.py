@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from bots.models import BotProfile
-from minirag.types import LONGEST_URL
+from minirag.formats import LONGEST_URL
 from tenants.models import TenantOwned
 
 

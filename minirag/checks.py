@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from minirag.egress import parse_allow
 from minirag.fields import master_keys
-from minirag.types import LONGEST_URL
+from minirag.formats import LONGEST_URL
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 

@@ -11,6 +11,9 @@ from mimetypes import MimeTypes
 from pathlib import PurePosixPath
 from typing import Literal
 
+# The longest address that a row can hold, and a page's link may have.
+LONGEST_URL = 2_048
+
 Kind = Literal[
     "text", "markdown", "rst", "html", "pdf", "docx", "pptx", "xlsx", "odt", "csv", "tsv",
     "json", "jsonl", "epub", "eml", "code", "zip",

@@ -15,8 +15,6 @@ import numpy.typing as npt
 
 Vector = npt.NDArray[np.float32]
 JSONScalar = str | int | float | bool
-# The longest address that a row can hold, and a page's link may have.
-LONGEST_URL = 2_048
 
 
 class Stage(StrEnum):

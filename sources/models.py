@@ -8,7 +8,7 @@ from __future__ import annotations
 from django.db import models
 
 from minirag.fields import EncryptedCredentialsField
-from minirag.types import LONGEST_URL
+from minirag.formats import LONGEST_URL
 from tenants.models import TenantOwned
 
 

@@ -17,7 +17,8 @@ from ingestion.parsing.document import clean_title
 from ingestion.parsing.limits import Limits
 from ingestion.parsing.orders import Task
 from minirag.errors import UnreadableSource
-from minirag.types import LONGEST_URL, RawDocument
+from minirag.formats import LONGEST_URL
+from minirag.types import RawDocument
 
 _MAX_WORDS = 1_000
 

@@ -18,7 +18,7 @@ from lxml.html import HtmlElement, HTMLParser, document_fromstring
 from ingestion.parsing.decode import decode
 from ingestion.parsing.document import ContentLimits, Hints
 from minirag.errors import UnreadableSource
-from minirag.types import LONGEST_URL
+from minirag.formats import LONGEST_URL
 
 _CRAWLERS = frozenset({"robots", "minirag"})
 _GZIP = b"\x1f\x8b"

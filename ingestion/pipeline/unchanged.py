@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from ingestion.pipeline.plans import Facts
 from ingestion.pipeline.reading import Reading
-from minirag.types import LONGEST_URL, JSONScalar
+from minirag.formats import LONGEST_URL
+from minirag.types import JSONScalar
 from sources.models import Document, DocumentStatus
 
 

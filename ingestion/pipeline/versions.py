@@ -16,7 +16,8 @@ from ingestion.pipeline.progress import Progress
 from ingestion.pipeline.reuse import copy_known
 from ingestion.pipeline.vectors import Todo, embed_and_store
 from minirag.errors import RetrievalUnavailable, Unavailable
-from minirag.types import LONGEST_URL, PointSelector, Stage
+from minirag.formats import LONGEST_URL
+from minirag.types import PointSelector, Stage
 from sources.models import Chunk, Document, DocumentStatus
 from sources.uploads import discard_on_commit
 from tenants.bulk import upsert

@@ -156,7 +156,8 @@ def test_follow_ups(demo: Demo, talk: tuple[str, str], expected: str) -> None:
     ("question", "expected"),
     [
         ("E14", "Error code E14 means that the cells"),
-        ("warrenty batery how long", "800 full charging cycles"),
+        ("warrenty battery how long", "800 full charging cycles"),
+        ("batery warranty how long", "800 full charging cycles"),
         ("hotel London", "£175 per night"),
         ("What does error code E21 mean?", "the motor is too hot"),
         ("How much does the Otter weigh and how much can its box carry?", "up to 90 kilograms"),
