@@ -13,6 +13,7 @@ from uuid import UUID
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
+from django.db import DatabaseError
 
 from chat import turns
 from chat.database import in_database
@@ -164,8 +165,12 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
                 await self._end(ORIGIN_GONE)
             except (Unauthenticated, NotFound):
                 await self._end(REVOKED)
-            except Exception:
+            except DatabaseError:  # it is away: nothing can be asked over this socket either
                 log.warning("a socket's credential could not be looked at", exc_info=True)
+            except Exception:
+                # The edge of a task: a socket that nobody watches must not stay open.
+                log.exception("a socket's credential cannot be looked at")
+                await self._end(OUR_FAULT)
             idle = time.monotonic() - self._heard
             if not self._tasks and idle > settings.MINIRAG_WS_IDLE_SECONDS:
                 await self._end(IDLE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 
@@ -10,7 +11,9 @@ from django.core.management import execute_from_command_line
 from django.db import OperationalError, ProgrammingError
 
 # SQLite's words, then PostgreSQL's.
-_BEHIND = ("no such table", "no such column", "does not exist", "has no column named")
+_BEHIND = re.compile(
+    r"no such (table|column)|has no column named|(relation|column) \S+ does not exist"
+)
 _MIGRATE = "The database is behind this code: run `python manage.py migrate` first."
 _SECRETS = "To try things out, `python -m minirag.firstrun` makes the secrets of a folder."
 
@@ -31,4 +34,4 @@ def advice(error: Exception) -> str | None:
     text = str(error)
     if isinstance(error, ImproperlyConfigured):
         return f"{text} {_SECRETS}" if text.startswith("SECRET_KEY is missing") else text
-    return _MIGRATE if any(words in text for words in _BEHIND) else None
+    return _MIGRATE if _BEHIND.search(text) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, wait
@@ -21,16 +22,16 @@ _LOOK = 0.1
 _AHEAD = 2
 
 
-class Beside:
+class Beside(ABC):
     """Runs work in threads of its own; ``check`` of the subclass says when to stop."""
 
     def __init__(self) -> None:
         self._closes = 0.0
         self._writes: list[Future[None]] = []
 
+    @abstractmethod
     def check(self) -> None:
         """Raise where the work must end."""
-        raise NotImplementedError
 
     def start(self, work: Callable[[], T]) -> Future[T]:
         """Run ``work`` beside this thread. Nothing waits for it at the process's end."""

@@ -17,10 +17,16 @@ from django.utils import timezone
 
 from ingestion.leases import JobRun
 from ingestion.pipeline.index import Index
-from ingestion.pipeline.plans import DocumentPlan, Facts, Target, make_plan, standing_rows
+from ingestion.pipeline.plans import (
+    DocumentPlan,
+    Target,
+    make_plan,
+    standing_rows,
+    stored_chunks,
+    stored_facts,
+)
 from ingestion.pipeline.progress import Progress
 from ingestion.pipeline.versions import publish
-from minirag.types import TextChunk
 from sources.models import Chunk, Document
 
 # What names a chunk in its document: the hash of its text, and which one of equal ones it is.
@@ -146,8 +152,8 @@ class Moves:
             old, new = old_rows.get(old_id), new_rows.get(new_id)
             if old is not None and new is not None:
                 target = Target(old.pk, old.source_id, old.generation, reuse=True)
-                rows = standing[old.pk]
-                plans.append(make_plan(target, new.text, _chunks(new), _facts(new), rows))
+                chunks, facts = stored_chunks(new.pk), stored_facts(new)
+                plans.append(make_plan(target, new.text, chunks, facts, standing[old.pk]))
         if plans:
             self.progress.found(sum(len(plan.chunks) for plan in plans))
             publish(self.run, self.index, plans, self.progress)
@@ -173,35 +179,3 @@ def _swap(run: JobRun, old_id: UUID, new_id: UUID) -> bool:
         stays.missing_since = None
         stays.save(update_fields=[*_LABELS, "missing_since", "updated_at"])
         return True
-
-
-def _chunks(document: Document) -> list[TextChunk]:
-    rows = Chunk.objects.filter(document_id=document.pk).order_by("ordinal")
-    return [
-        TextChunk(
-            start=row.start,
-            end=row.end,
-            ordinal=row.ordinal,
-            text=row.text,
-            token_count=row.token_count,
-            heading_path=tuple(row.heading_path),
-            page=row.page,
-            page_breaks=tuple((start, number) for start, number in row.page_breaks),
-        )
-        for row in rows
-    ]
-
-
-def _facts(document: Document) -> Facts:
-    return Facts(
-        title=document.title,
-        url=document.url,
-        mime_type=document.mime_type,
-        content_hash=document.content_hash,
-        metadata=document.metadata,
-        text_hash=document.text_hash,
-        etag=document.etag,
-        last_modified=document.last_modified,
-        links=document.links,
-        container_id=document.container_id,
-    )

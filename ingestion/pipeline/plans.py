@@ -24,7 +24,7 @@ from uuid import UUID, uuid5
 
 from ingestion.chunking import embedding_hash, embedding_text
 from minirag.types import JSONScalar, TextChunk
-from sources.models import Chunk
+from sources.models import Chunk, Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,42 @@ def standing_rows(document_ids: Sequence[UUID]) -> Mapping[UUID, Rows]:
     for document_id, text_hash, occurrence, pk, path, point_id in rows.iterator():
         found[document_id][(text_hash, occurrence)] = Standing(pk, tuple(path), point_id)
     return found
+
+
+def stored_chunks(document_id: UUID) -> list[TextChunk]:
+    """A document's chunk rows as the chunker gave them, equal texts in the order of their names."""
+    rows = Chunk.objects.filter(document_id=document_id).order_by("text_hash", "occurrence")
+    return [
+        TextChunk(
+            start=row.start,
+            end=row.end,
+            ordinal=row.ordinal,
+            text=row.text,
+            token_count=row.token_count,
+            heading_path=tuple(row.heading_path),
+            page=row.page,
+            page_breaks=tuple((start, number) for start, number in row.page_breaks),
+        )
+        for row in rows
+    ]
+
+
+def stored_facts(document: Document, stored_name: str = "") -> Facts:
+    """What the row of a document says beside its text."""
+    return Facts(
+        title=document.title,
+        url=document.url,
+        mime_type=document.mime_type,
+        content_hash=document.content_hash,
+        metadata=document.metadata,
+        stored_name=stored_name,
+        text_hash=document.text_hash,
+        etag=document.etag,
+        last_modified=document.last_modified,
+        # Where the row was read without them nobody asks for them.
+        links=document.links if "links" not in document.get_deferred_fields() else (),
+        container_id=document.container_id,
+    )
 
 
 def make_plan(

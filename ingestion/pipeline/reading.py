@@ -10,7 +10,7 @@ from uuid import UUID
 from ingestion.chunking import ChunkSize, chunk_text
 from ingestion.loaders import Origin, loader_for
 from ingestion.parsing.batches import parse_many
-from ingestion.pipeline.plans import Facts
+from ingestion.pipeline.plans import Facts, stored_facts
 from minirag.errors import ErrorCode, MiniRAGError, UnreadableSource
 from minirag.types import ParsedDocument, RawDocument, TextChunk
 from sources.models import WEB_TYPES, Document, Source
@@ -69,7 +69,8 @@ def load(source: Source, items: Sequence[Item]) -> list[Reading]:
 def _load(source: Source, item: Item) -> Reading:
     empty = RawDocument(item.key, b"", "")
     if item.unchanged and item.document is not None:
-        return Reading(item, empty, held_facts(item), item.document)
+        facts = stored_facts(item.document, item.stored_name)
+        return Reading(item, empty, facts, item.document)
     try:
         raw = item.raw or _raw(source, item)
         return Reading(item, raw, facts_of(source, item, raw), item.document)
@@ -154,22 +155,3 @@ def title_of(source: Source, reading: Reading) -> str:
     named = reading.raw.title
     first, second = (own, named) if source.type in WEB_TYPES else (named, own)
     return first or second or reading.item.key
-
-
-def held_facts(item: Item) -> Facts:
-    """What the row of an unchanged item says already."""
-    document = item.document
-    assert document is not None
-    return Facts(
-        title=document.title,
-        url=document.url,
-        mime_type=document.mime_type,
-        content_hash=document.content_hash,
-        metadata=document.metadata,
-        stored_name=item.stored_name,
-        text_hash=document.text_hash,
-        etag=document.etag,
-        last_modified=document.last_modified,
-        links=document.links if "links" not in document.get_deferred_fields() else (),
-        container_id=document.container_id,
-    )

@@ -9,12 +9,11 @@ from ingestion.models import JobState
 from ingestion.pipeline.building import build_index
 from ingestion.pipeline.index import open_index
 from ingestion.pipeline.outcomes import Outcome
-from ingestion.pipeline.plans import DocumentPlan, Target, make_plan, standing_rows
+from ingestion.pipeline.plans import DocumentPlan, Target, make_plan, standing_rows, stored_chunks
 from ingestion.pipeline.progress import Progress
 from ingestion.pipeline.removal import remove_leftovers
 from ingestion.pipeline.turns import Turn
 from ingestion.pipeline.versions import publish
-from minirag.types import TextChunk
 from sources.models import Chunk, Document, Source
 
 # Chunks whose vectors are made before their documents are flipped.
@@ -71,20 +70,4 @@ def _plans(run: JobRun, progress: Progress) -> Iterator[DocumentPlan]:
         if document is not None:
             target = Target(document.pk, document.source_id, document.generation, reuse=False)
             rows = standing_rows([document.pk])[document.pk]
-            yield make_plan(target, document.text, _chunks(document), None, rows)
-
-
-def _chunks(document: Document) -> list[TextChunk]:
-    rows = Chunk.objects.filter(document_id=document.pk).order_by("text_hash", "occurrence")
-    return [
-        TextChunk(
-            start=row.start,
-            end=row.end,
-            ordinal=row.ordinal,
-            text=row.text,
-            token_count=row.token_count,
-            heading_path=tuple(row.heading_path),
-            page=row.page,
-        )
-        for row in rows
-    ]
+            yield make_plan(target, document.text, stored_chunks(pk), None, rows)

@@ -27,7 +27,6 @@ _REWRITTEN = (
     "ordinal", "start", "end", "page", "page_breaks", "heading_path", "token_count",
     "qdrant_point_id", "embedded_hash",
 )  # fmt: skip
-_NEW_POINT = ("qdrant_point_id", "embedded_hash")
 # What a flip writes on a document; and where only its points are new.
 _SAME = ("generation", "status", "error", "updated_at", "flipped_by")
 _NEW = (
@@ -127,10 +126,7 @@ def _write_chunks(wanted: Sequence[_Flip]) -> None:
         keep = {planned.id for _, plan in wanted for planned in plan.chunks}
         rows = Chunk.objects.filter(document_id__in=known)
         _delete_chunks(set(rows.values_list("id", flat=True)) - keep)
-    new = [pair for pair in wanted if pair[1].facts is not None]
-    same = [pair for pair in wanted if pair[1].facts is None]
-    upsert([row for document, plan in new for row in _chunk_rows(document, plan)], _REWRITTEN)
-    upsert([row for document, plan in same for row in _chunk_rows(document, plan)], _NEW_POINT)
+    upsert([row for document, plan in wanted for row in _chunk_rows(document, plan)], _REWRITTEN)
 
 
 def _write_documents(documents: Sequence[Document], fields: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
+from django.db import OperationalError
 
 from chat.routing import websocket_urlpatterns
 from tenants import widget_tokens
@@ -210,6 +211,22 @@ async def test_origin_taken_off(house: House, visitor: str, settings: Any) -> No
     socket = await opened(visitor, OWN)
     await sync_to_async(house.change_bot)(widget_allowed_origins=[])
     assert await closed_with(socket) == 4403
+
+
+async def test_who_cannot_be_looked_at_is_not_let_stay(
+    house: House, token: str, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that is away is waited for; anything else ends the socket."""
+    settings.MINIRAG_WS_RECHECK_SECONDS = 0.02
+    looks: list[int] = []
+
+    def look(auth: object) -> None:
+        looks.append(1)
+        raise OperationalError("away") if len(looks) < 3 else ValueError("a fault of ours")
+
+    monkeypatch.setattr("chat.consumers.recheck", look)
+    assert await closed_with(await opened(token)) == 1011
+    assert len(looks) == 3
 
 
 async def test_idle(house: House, token: str, settings: Any) -> None:

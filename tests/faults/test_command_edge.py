@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from django.db import OperationalError
+
+from minirag.command_line import advice
 from tests.faults.house import embedded_environment
 from tests.processes import new_secrets, processes
 
@@ -37,3 +41,16 @@ def test_before_migrate(tmp_path: Path) -> None:
             assert "`python manage.py migrate`" in told, told
         assert not backup.exists()
         assert "Traceback" in children.manage("ask", "why?", "--bot", "x", "--traceback", code=1)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("no such table: tenants_tenant", True),
+        ('relation "tenants_tenant" does not exist', True),
+        ('FATAL:  database "minirag" does not exist', False),
+        ('role "minirag" does not exist', False),
+    ],
+)
+def test_only_a_missing_table_is_for_migrate(words: str, told: bool) -> None:
+    assert (advice(OperationalError(words)) is not None) is told

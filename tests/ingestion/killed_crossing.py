@@ -19,22 +19,18 @@ import django
 
 django.setup()
 
-from django.core.files.base import ContentFile  # noqa: E402
-from django.core.management import call_command  # noqa: E402
 from django.db.backends.base.base import BaseDatabaseWrapper  # noqa: E402
 
 from ingestion import tasks  # noqa: E402
 from ingestion.claims import requeue_expired  # noqa: E402
 from ingestion.fsck import check_tenant  # noqa: E402
 from ingestion.models import IngestJob  # noqa: E402
-from ingestion.services import schedule_ingest  # noqa: E402
 from minirag import wiring  # noqa: E402
 from minirag.providers.fakes import FakeEmbedder  # noqa: E402
-from sources.models import Chunk, Document, Source, SourceType  # noqa: E402
-from sources.services import add_upload  # noqa: E402
-from tenants.context import system_context  # noqa: E402
+from sources.models import Chunk, Document  # noqa: E402
 from tenants.models import Tenant  # noqa: E402
 from tenants.scope import platform_scope, tenant_scope  # noqa: E402
+from tests.ingestion.made import make_source, upload  # noqa: E402
 
 DOCUMENTS = 3
 
@@ -66,30 +62,19 @@ class Crossings:
         setattr(owner, name, crossing)
 
 
-def text(number: int, version: int) -> bytes:
+def text(number: int, version: int) -> str:
     parts = [f"## Part {i}\n\nDocument {number}, part {i}." for i in range(3)]
     parts.append(f"## Version\n\nThis is version {version} of {number}.")
-    return "\n\n".join(parts).encode()
-
-
-def upload(tenant: Tenant, source: Source, version: int) -> None:
-    auth = system_context(tenant.pk, "tests")
-    for number in range(DOCUMENTS):
-        file = ContentFile(text(number, version), name=f"d{number}.md")
-        add_upload(auth, source, file)
-    schedule_ingest(auth, source)
+    return "\n\n".join(parts)
 
 
 def prepare() -> None:
-    call_command("migrate", verbosity=0)
-    with platform_scope("tests"):
-        tenant = Tenant.objects.create(name="K", slug="k", embedding_model="fake/embedder")
-    with tenant_scope(tenant.pk):
-        source = Source.objects.create(tenant=tenant, name="S", type=SourceType.FILE)
-        upload(tenant, source, 1)
+    source = make_source()
+    with tenant_scope(source.tenant_id):
+        upload(source, (text(number, 1) for number in range(DOCUMENTS)))
     assert tasks.work_once()
-    with tenant_scope(tenant.pk):
-        upload(tenant, source, 2)
+    with tenant_scope(source.tenant_id):
+        upload(source, (text(number, 2) for number in range(DOCUMENTS)))
 
 
 def work(fatal: int = 0, when: str = "before") -> None:

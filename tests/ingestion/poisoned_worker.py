@@ -15,22 +15,17 @@ import django
 
 django.setup()
 
-from django.core.files.base import ContentFile  # noqa: E402
-from django.core.management import call_command  # noqa: E402
 
 from ingestion import tasks  # noqa: E402
 from ingestion.claims import requeue_expired  # noqa: E402
 from ingestion.loaders.file import FileLoader  # noqa: E402
 from ingestion.models import IngestJob  # noqa: E402
-from ingestion.services import schedule_ingest  # noqa: E402
 from minirag import wiring  # noqa: E402
 from minirag.providers.fakes import FakeEmbedder  # noqa: E402
 from minirag.types import RawDocument  # noqa: E402
-from sources.models import Document, Source, SourceType  # noqa: E402
-from sources.services import add_upload  # noqa: E402
-from tenants.context import system_context  # noqa: E402
-from tenants.models import Tenant  # noqa: E402
+from sources.models import Document, Source  # noqa: E402
 from tenants.scope import platform_scope, tenant_scope  # noqa: E402
+from tests.ingestion.made import make_source, upload  # noqa: E402
 
 DOCUMENTS = 100
 POISON = "arsenic"
@@ -58,16 +53,13 @@ def load_and_die(self: FileLoader) -> Iterator[RawDocument]:
 
 
 def prepare() -> None:
-    call_command("migrate", verbosity=0)
-    with platform_scope("tests"):
-        tenant = Tenant.objects.create(name="K", slug="k", embedding_model="fake/embedder")
-    with tenant_scope(tenant.pk):
-        auth = system_context(tenant.pk, "tests")
-        source = Source.objects.create(tenant=tenant, name="S", type=SourceType.FILE)
-        for n in range(DOCUMENTS):
-            text = f"# Part {n}\n\nWord {n} {POISON if n == 41 else 'water'}."
-            add_upload(auth, source, ContentFile(text.encode(), name=f"d{n}.md"))
-        schedule_ingest(auth, source)
+    source = make_source()
+    with tenant_scope(source.tenant_id):
+        upload(source, (text(number) for number in range(DOCUMENTS)))
+
+
+def text(number: int) -> str:
+    return f"# Part {number}\n\nWord {number} {POISON if number == 41 else 'water'}."
 
 
 def work(where: str) -> None:

@@ -143,17 +143,24 @@ def expire(job: IngestJob) -> None:
         IngestJob.objects.filter(pk=job.pk).update(lease_until=row.created_at - timedelta(days=1))
 
 
-def test_a_dead_workers_job_is_taken_over_and_the_dead_write_nothing(plant: Plant) -> None:
-    """INCIDENTS 81: stuck in indexing for ever."""
+def taken_away(plant: Plant) -> IngestJob:
+    """A job as the worker held it whose lease has ended: it is queued again."""
     job = plant.schedule(plant.text("Some text."))
     dead = claimed()
     assert dead is not None
     expire(job)
     with platform_scope("tests"):
         assert requeue_expired() == 1
+    return dead
+
+
+def test_a_dead_workers_job_is_taken_over_and_the_dead_write_nothing(plant: Plant) -> None:
+    """INCIDENTS 81: stuck in indexing for ever."""
+    dead = taken_away(plant)
+    with platform_scope("tests"):
         assert requeue_expired() == 0
     assert run_due() == 1
-    row = plant.job(job)
+    row = plant.job(dead)
     assert (row.state, row.attempts, row.crashes) == (JobState.SUCCEEDED, 2, 1)
     with tenant_scope(plant.tenant.pk):
         late = JobRun(dead)
@@ -161,17 +168,12 @@ def test_a_dead_workers_job_is_taken_over_and_the_dead_write_nothing(plant: Plan
         assert late.requeue(0, "late") is False
         with pytest.raises(LeaseLost):
             late.confirm()
-    assert plant.job(job).state == JobState.SUCCEEDED
+    assert plant.job(dead).state == JobState.SUCCEEDED
 
 
 def test_the_dead_do_not_write_while_their_successor_works(plant: Plant) -> None:
     """The job runs, as when it was theirs: only the token of the run tells them apart."""
-    job = plant.schedule(plant.text("Some text."))
-    dead = claimed()
-    assert dead is not None
-    expire(job)
-    with platform_scope("tests"):
-        assert requeue_expired() == 1
+    dead = taken_away(plant)
     successor = claimed()
     assert successor is not None and successor.pk == dead.pk
     with tenant_scope(plant.tenant.pk):
@@ -181,7 +183,7 @@ def test_the_dead_do_not_write_while_their_successor_works(plant: Plant) -> None
         for write in (late.confirm, lambda: late.begin(["text"])):
             with pytest.raises(LeaseLost):
                 write()
-        row = plant.job(job)
+        row = plant.job(dead)
         assert (row.state, row.run_token) == (JobState.RUNNING, successor.run_token)
         assert row.under_way == []
         assert JobRun(successor).end(JobState.SUCCEEDED) is True

@@ -109,14 +109,6 @@ def cases(kind: str, first: int, last: int) -> Iterator[bytes]:
         yield (changed_inside if inside else changed)(SEEDS[kind], chance)
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    sandbox = Sandbox()
-    sandbox.parse(RawDocument("start.txt", b"start", ""), Limits())
-    yield sandbox
-    sandbox.close()
-
-
 def run(kind: str, first: int, last: int, sandbox: Sandbox) -> None:
     for number, data in enumerate(cases(kind, first, last), first):
         found = outcome(sandbox, RawDocument(f"a.{kind}", data, "", password="x" * (number % 2)))

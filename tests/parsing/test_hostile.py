@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,14 +20,6 @@ from tests.parsing.outcomes import MEMORY, SECONDS, outcome
 
 MALFORMED = Path(__file__).resolve().parents[3] / "shared" / "data" / "malformed"
 WRONG = {"pdf": "docx", "docx": "xlsx", "html": "md", "json": "csv"}
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    sandbox = Sandbox()
-    sandbox.parse(RawDocument("start.txt", b"start", ""), Limits())
-    yield sandbox
-    sandbox.close()
 
 
 def both_names(bomb: Bomb) -> list[RawDocument]:
