@@ -36,7 +36,7 @@ from minirag.types import Stage
 from sources.models import Chunk, Source
 
 # A window is closed at so many documents, or code points of text.
-_MOST_DOCUMENTS = 64
+_MOST_DOCUMENTS = 128
 _MOST_TEXT = 8_000_000
 # Bytes of documents that are parsed ahead.
 _MOST_AHEAD = 4 * 1024 * 1024
@@ -69,7 +69,7 @@ class _Work:
         fresh = sum(plan.fresh for plan in self.window)
         lanes = max(1, settings.MINIRAG_EMBED_PARALLEL)
         return (
-            fresh >= lanes * self.index.embedder.batch_limit
+            fresh >= 2 * lanes * self.index.embedder.batch_limit
             or len(self.window) >= _MOST_DOCUMENTS
             or sum(len(plan.text) for plan in self.window) >= _MOST_TEXT
         )
