@@ -10,10 +10,10 @@ from tenants.models import TenantOwned
 
 
 class Channel(models.TextChoices):
-    API = "api"
-    WEBSOCKET = "websocket"
+    API = "api", "API"
+    WEBSOCKET = "websocket", "WebSocket"
     WIDGET = "widget"
-    OPENAI = "openai"
+    OPENAI = "openai", "OpenAI"
     CONSOLE = "console"
 
 

@@ -15,7 +15,7 @@ from tenants.models import TenantOwned
 class SourceType(models.TextChoices):
     TEXT = "text"
     FILE = "file"
-    URL = "url"
+    URL = "url", "URL"
     SITEMAP = "sitemap"
     CRAWL = "crawl"
 

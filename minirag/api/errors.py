@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -198,6 +199,11 @@ def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
+    """A failure of a page. One that will pass (a full disk, a database away) says so."""
+    failure = sys.exc_info()[1]
+    error = as_error(failure) if isinstance(failure, Exception) else None
+    if error is not None and error.status == 503:
+        return plain_answer(request, error, "Not possible at the moment")
     return plain_answer(request, MiniRAGError(), "Something went wrong")
 
 

@@ -12,9 +12,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from sources import uploads
-from sources.models import Document, SourceType
+from sources.models import Document, Source, SourceType
 from tenants.models import Tenant
 from tenants.scope import tenant_scope
+from tests.cast import person
 from tests.sources.rows import make_source
 
 
@@ -67,3 +68,21 @@ def test_no_half_of_an_upload_is_kept(
     with tenant_scope(tenant.pk):
         (document,) = Document.objects.all()
         assert document.size_bytes == 100
+
+
+def test_the_console_says_that_it_may_pass(tenant: Tenant, storage: SmallStorage) -> None:
+    client = Client(raise_request_exception=False)
+    client.force_login(person(tenant))
+    form = {
+        "name": "Kettles",
+        "type": "file",
+        "refresh": "off",
+        "uploads": SimpleUploadedFile("kettle.txt", b"x" * 2000),
+    }
+    answer = client.post("/console/sources/source/add/", form, headers={"accept": "text/html"})
+    assert answer.status_code == 503
+    assert "The service is not available at the moment." in answer.text
+    assert int(answer["Retry-After"]) >= 1
+    assert kept(storage) == []
+    with tenant_scope(tenant.pk):
+        assert not Source.objects.exists() and not Document.objects.exists()
