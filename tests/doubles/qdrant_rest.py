@@ -92,7 +92,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         """One call, from its body to its answer."""
         double = self.server.double
-        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        raw = self.rfile.read(length)
+        if len(raw) < length:  # its sender is gone: half a request is none
+            self.close_connection = True
+            return None
         path = urlsplit(self.path).path
         if double.fault(self, path, raw):
             return None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
@@ -91,6 +93,18 @@ def test_deleting_and_reading_by_bare_ids_and_hasty_writes_are_violations(
     assert httpx.post(f"{base}/delete", json={"filter": OWN}).status_code == 400
     assert httpx.put(base, json={"points": []}).status_code == 400
     assert len(double.violations) == 4
+
+
+def test_a_request_whose_body_never_came_is_none(double: QdrantDouble) -> None:
+    """Its sender was killed behind the headers: what it would have asked is nobody's fault."""
+    double.violations.clear()
+    address = urlsplit(double.url)
+    path = f"/collections/{SPACE.collection}/points/delete?wait=true"
+    with socket.create_connection((address.hostname, address.port)) as sender:
+        sender.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 90\r\n\r\n".encode())
+        sender.shutdown(socket.SHUT_WR)
+        assert sender.recv(1) == b"", "it is not answered"
+    assert double.violations == []
 
 
 def test_the_same_request_with_its_tenant_passes(double: QdrantDouble) -> None:
