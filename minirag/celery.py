@@ -8,7 +8,10 @@ from __future__ import annotations
 import os
 
 from celery import Celery
+from celery.signals import worker_init
 from django.conf import settings
+
+from minirag.memory import settle
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "minirag.settings")
 
@@ -35,3 +38,9 @@ app.conf.beat_schedule = {
         "options": {"expires": float(settings.MINIRAG_CHAT_LEASE_SECONDS)},
     },
 }
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]
+def _before_work(**_: object) -> None:
+    """What is loaded by now stays in every process of the pool, shared with this one."""
+    settle()

@@ -1,19 +1,21 @@
 """Many rows of one model written at once, within the open scope.
 
-``bulk_create`` spends more on each value than the database does on the row; a job that writes
-thousands of chunks noticed. Here each column is looked at once and the driver does the rest.
+``bulk_create`` spends more on each value than the database does on the row, and a model's instance
+costs as much again; a job that writes thousands of chunks noticed. Here a row is a dictionary, each
+column is looked at once, and the driver does the rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any
 
 from django.db import connection, models
+from django.utils import timezone
 
 from tenants.models import TenantOwned
-from tenants.scope import check_owner
+from tenants.scope import owner
 
 # Fields whose values the drivers take as they are. Exact types: a subclass may convert.
 _PLAIN: tuple[type[models.Field[Any, Any]], ...] = (
@@ -24,11 +26,14 @@ _PLAIN: tuple[type[models.Field[Any, Any]], ...] = (
     models.PositiveBigIntegerField,
 )
 _MOST_ROWS = 500
+Row = dict[str, Any]
 
 
-def upsert(rows: Sequence[TenantOwned], fields: Sequence[str]) -> None:
-    """Insert ``rows`` (all of one model); where an id is there already, update ``fields`` of it.
+def upsert(model: type[TenantOwned], rows: Sequence[Row], fields: Sequence[str]) -> None:
+    """Insert ``rows``; where an id is there already, update ``fields`` of it.
 
+    A row is what its columns hold, by attribute name (``tenant_id``, not ``tenant``); all rows name
+    the same ones. What they do not name gets its field's default, a time of writing is now.
     As ``bulk_create(update_conflicts=True, unique_fields=["id"])``, without signals and without
     reading anything back. Raises ``ScopeError`` before anything is written where a row is of
     another tenant than the open scope's.
@@ -36,10 +41,9 @@ def upsert(rows: Sequence[TenantOwned], fields: Sequence[str]) -> None:
     if not rows:
         return
     for row in rows:
-        check_owner(row)
-    model = type(rows[0])
+        row["tenant_id"] = owner(model, row.get("tenant_id"))
     columns = [field for field in model._meta.concrete_fields if not field.generated]
-    readers = [_reader(field) for field in columns]
+    readers = [_reader(field, field.attname in rows[0]) for field in columns]
     values = [[read(row) for read in readers] for row in rows]
     with connection.cursor() as cursor:
         for at in range(0, len(values), _MOST_ROWS):
@@ -61,18 +65,30 @@ def _statement(
     )
 
 
-def _reader(field: models.Field[Any, Any]) -> Callable[[TenantOwned], Any]:
+def _reader(field: models.Field[Any, Any], named: bool) -> Callable[[Row], Any]:
     """What the driver is given of a row for ``field``."""
-    get = attrgetter(field.attname)
+    if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False):
+        now = field.get_db_prep_save(timezone.now(), connection)
+        return lambda row: now
+    prepared = _prepared(field)
+    if named:
+        get = itemgetter(field.attname)
+        return get if prepared is None else lambda row: prepared(get(row))
+    default = field.get_default
+    return (lambda row: default()) if prepared is None else (lambda row: prepared(default()))
+
+
+def _prepared(field: models.Field[Any, Any]) -> Callable[[Any], Any] | None:
+    """How the driver wants a value of ``field``; None where it takes it as it is."""
     # A foreign key holds what its target's key holds.
     kind = field.target_field if isinstance(field, models.ForeignKey) else field
     if type(kind) is models.UUIDField:
         if connection.features.has_native_uuid_field:
-            return get
-        return lambda row: None if (value := get(row)) is None else value.hex
+            return None
+        return lambda value: None if value is None else value.hex
     if type(kind) is models.JSONField:
         adapt = connection.ops.adapt_json_value
-        return lambda row: None if (value := get(row)) is None else adapt(value, kind.encoder)
+        return lambda value: None if value is None else adapt(value, kind.encoder)
     if type(kind) in _PLAIN:
-        return get
-    return lambda row: field.get_db_prep_save(field.pre_save(row, add=True), connection)
+        return None
+    return lambda value: field.get_db_prep_save(value, connection)

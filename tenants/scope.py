@@ -109,10 +109,14 @@ class ScopedManager(models.Manager[M]):
 
 def check_owner(row: Any) -> None:
     """Give a new row the open scope's tenant, or refuse a row of another one."""
+    row.tenant_id = owner(type(row), row.tenant_id)
+
+
+def owner(model: type[models.Model], tenant_id: UUID | None) -> UUID | None:
+    """Whose a row to be written is: of nobody, it becomes the open scope's. Refuses another's."""
     scope = current_scope()
     if isinstance(scope, PlatformScope):
-        return
-    if row.tenant_id is None:
-        row.tenant_id = scope.tenant_id
-    if row.tenant_id != scope.tenant_id:
-        raise ScopeError(f"{type(row).__name__} belongs to another tenant than the open scope.")
+        return tenant_id
+    if tenant_id not in (None, scope.tenant_id):
+        raise ScopeError(f"{model.__name__} belongs to another tenant than the open scope.")
+    return scope.tenant_id

@@ -7,12 +7,11 @@ bounded by the groups under way and one window, not by the source.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from uuid import UUID
-
-from django.conf import settings
 
 from ingestion.leases import Cancelled, JobRun, TurnOver
 from ingestion.pipeline import rows as documents
@@ -29,15 +28,14 @@ from ingestion.pipeline.removal import remove_leftovers
 from ingestion.pipeline.sync import finish
 from ingestion.pipeline.turns import Turn
 from ingestion.pipeline.unchanged import is_unchanged, stale_labels
+from ingestion.pipeline.vectors import round_size
 from ingestion.pipeline.versions import publish, touch_documents
+from ingestion.pipeline.window import Window
 from ingestion.suspects import least_suspect_first, verdict, without_suspects
 from minirag.errors import MiniRAGError, ProviderRejected
 from minirag.types import Stage
 from sources.models import Chunk, Source
 
-# A window is closed at so many documents, or code points of text.
-_MOST_DOCUMENTS = 128
-_MOST_TEXT = 8_000_000
 # Bytes of documents that are parsed ahead.
 _MOST_AHEAD = 4 * 1024 * 1024
 # Documents that a provider may reject before anything went well: then it is the source's model.
@@ -55,24 +53,15 @@ class _Work:
     turn: Turn
     listing: Listing = field(default_factory=Listing)
     tally: Tally = field(default_factory=Tally)
-    window: list[DocumentPlan] = field(default_factory=list)
     # Keys of the documents in the window.
     keys: dict[UUID, str] = field(default_factory=dict)
     turn_over: bool = False
+    window: Window = field(init=False)
     doubles: Doubles = field(init=False)
 
     def __post_init__(self) -> None:
+        self.window = Window(round_size(self.index))
         self.doubles = Doubles(self.source, self.listing)
-
-    @property
-    def full(self) -> bool:
-        fresh = sum(plan.fresh for plan in self.window)
-        lanes = max(1, settings.MINIRAG_EMBED_PARALLEL)
-        return (
-            fresh >= 2 * lanes * self.index.embedder.batch_limit
-            or len(self.window) >= _MOST_DOCUMENTS
-            or sum(len(plan.text) for plan in self.window) >= _MOST_TEXT
-        )
 
 
 def ingest_source(run: JobRun) -> Outcome:
@@ -100,7 +89,8 @@ def _read(work: _Work, groups: Iterator[list[Item]]) -> None:
     """Take in what ``groups`` hold; at the end nothing of it is under way."""
     cutting = partial(cut, work.index.size)
     for readings in work.run.ahead(cutting, _begun(work, groups), weight, _MOST_AHEAD):
-        rows = standing_rows([r.document.pk for r in readings if r.document])
+        stood = [r.document.pk for r in readings if r.document and r.document.generation]
+        rows = standing_rows(stood) if stood else {}
         for reading in readings:
             _take(work, reading, rows)
     _close_window(work)
@@ -153,7 +143,7 @@ def _take(work: _Work, reading: Reading, rows: Mapping[UUID, Rows]) -> None:
     if work.doubles.has(reading, held=document.text_hash == reading.text_hash):
         work.run.finished([reading.item.key])
         return
-    if work.full:
+    if work.window.full:
         _close_window(work)
         if work.turn.waited_for():
             raise TurnOver
@@ -161,8 +151,8 @@ def _take(work: _Work, reading: Reading, rows: Mapping[UUID, Rows]) -> None:
     metadata = {**parsed.metadata, **reading.facts.metadata}
     facts = replace(reading.facts, title=title, metadata=metadata, text_hash=reading.text_hash)
     target = Target(document.pk, work.source.pk, document.generation, reuse=True)
-    plan = make_plan(target, parsed.text, reading.chunks, facts, rows[document.pk])
-    work.window.append(plan)
+    plan = make_plan(target, parsed.text, reading.chunks, facts, rows.get(document.pk, {}))
+    work.window.add(plan)
     work.keys[document.pk] = reading.item.key
     work.progress.found(len(plan.chunks))
 
@@ -206,9 +196,13 @@ def _fail(work: _Work, readings: Sequence[Reading]) -> None:
 
 def _close_window(work: _Work) -> None:
     """Publish the window; where the provider rejects it, document by document."""
-    plans, work.window = work.window, []
-    if not plans:
-        return
+    if plans := work.window.take():
+        begun = time.monotonic()
+        _publish(work, plans)
+        work.window.took(time.monotonic() - begun)
+
+
+def _publish(work: _Work, plans: Sequence[DocumentPlan]) -> None:
     try:
         publish(work.run, work.index, plans, work.progress)
         work.tally.good += len(plans)
@@ -218,8 +212,7 @@ def _close_window(work: _Work) -> None:
             _rejected(work, plans[0], error)
             return
         for plan in plans:
-            work.window = [plan]
-            _close_window(work)
+            _publish(work, [plan])
 
 
 def _rejected(work: _Work, plan: DocumentPlan, error: MiniRAGError) -> None:

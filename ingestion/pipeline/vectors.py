@@ -111,13 +111,18 @@ def store_points(run: JobRun, index: Index, points: Sequence[Point], progress: P
     progress.advance(len(points))
 
 
+def round_size(index: Index) -> int:
+    """Chunks that are embedded at the same time."""
+    return max(1, index.parallel) * min(index.embedder.batch_limit, MOST_TEXTS)
+
+
 def _rounds(index: Index, todo: Sequence[Todo]) -> Iterator[list[Sequence[Todo]]]:
     """Batches that go out at the same time, of nearly equal size."""
     lanes = max(1, index.parallel)
     most = min(index.embedder.batch_limit, MOST_TEXTS)
     at = 0
     while at < len(todo):
-        left = todo[at : at + lanes * most]
+        left = todo[at : at + round_size(index)]
         size = min(most, max(_LEAST_TEXTS, -(-len(left) // lanes)))
         yield [left[start : start + size] for start in range(0, len(left), size)]
         at += len(left)

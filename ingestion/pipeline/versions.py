@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from minirag.formats import LONGEST_URL
 from minirag.types import PointSelector, Stage
 from sources.models import Chunk, Document, DocumentStatus
 from sources.uploads import discard_on_commit
-from tenants.bulk import upsert
+from tenants.bulk import Row, upsert
 
 # What a flip writes on a chunk whose text stands; and where only its point is new.
 _REWRITTEN = (
@@ -39,7 +40,7 @@ _LABELS = tuple(
 )
 _Flip = tuple[Document, DocumentPlan]
 # Documents that change their version in one transaction: few, so that no lock is held for long.
-_FLIPS = 32
+_FLIPS = 64
 
 
 def publish(run: JobRun, index: Index, plans: Sequence[DocumentPlan], progress: Progress) -> None:
@@ -113,8 +114,9 @@ def flip(run: JobRun, index: Index, plans: Sequence[DocumentPlan]) -> None:
             if plan.document_id in documents and _still_wanted(documents[plan.document_id], plan)
         ]
         _write_chunks(wanted)
+        now = database_now()
         for document, plan in wanted:
-            _change_document(document, index, plan)
+            _change_document(document, index, plan, now)
             document.flipped_by = run.job.pk
         _write_documents([document for document, plan in wanted if plan.facts is not None], _NEW)
         _write_documents([document for document, plan in wanted if plan.facts is None], _SAME)
@@ -126,14 +128,15 @@ def _write_chunks(wanted: Sequence[_Flip]) -> None:
         keep = {planned.id for _, plan in wanted for planned in plan.chunks}
         rows = Chunk.objects.filter(document_id__in=known)
         _delete_chunks(set(rows.values_list("id", flat=True)) - keep)
-    upsert([row for document, plan in wanted for row in _chunk_rows(document, plan)], _REWRITTEN)
+    rows = [row for document, plan in wanted for row in _chunk_rows(document, plan)]
+    upsert(Chunk, rows, _REWRITTEN)
 
 
 def _write_documents(documents: Sequence[Document], fields: Sequence[str]) -> None:
     """The rows exist and are held, so each conflicts and is updated; ``bulk_update`` would write a
     CASE with every text in it.
     """
-    upsert(documents, fields)
+    upsert(Document, [vars(document) for document in documents], fields)
 
 
 def _same_space(index: Index) -> None:
@@ -157,43 +160,43 @@ def _delete_chunks(ids: set[UUID]) -> None:
         Chunk.objects.filter(pk__in=doomed[at : at + 500]).delete()
 
 
-def _chunk_rows(document: Document, plan: DocumentPlan) -> list[Chunk]:
+def _chunk_rows(document: Document, plan: DocumentPlan) -> list[Row]:
     return [
-        Chunk(
-            id=planned.id,
-            tenant_id=document.tenant_id,
-            document_id=document.pk,
-            source_id=document.source_id,
-            ordinal=planned.chunk.ordinal,
-            text=planned.chunk.text,
-            text_hash=planned.text_hash,
-            occurrence=planned.occurrence,
-            start=planned.chunk.start,
-            end=planned.chunk.end,
-            page=planned.chunk.page,
-            page_breaks=[list(one) for one in planned.chunk.page_breaks],
-            heading_path=list(planned.chunk.heading_path),
-            token_count=planned.chunk.token_count,
-            qdrant_point_id=planned.point_id,
-            embedded_hash=planned.embedded_hash,
-        )
+        {
+            "id": planned.id,
+            "tenant_id": document.tenant_id,
+            "document_id": document.pk,
+            "source_id": document.source_id,
+            "ordinal": planned.chunk.ordinal,
+            "text": planned.chunk.text,
+            "text_hash": planned.text_hash,
+            "occurrence": planned.occurrence,
+            "start": planned.chunk.start,
+            "end": planned.chunk.end,
+            "page": planned.chunk.page,
+            "page_breaks": planned.chunk.page_breaks,
+            "heading_path": planned.chunk.heading_path,
+            "token_count": planned.chunk.token_count,
+            "qdrant_point_id": planned.point_id,
+            "embedded_hash": planned.embedded_hash,
+        }
         for planned in plan.chunks
     ]
 
 
-def _change_document(document: Document, index: Index, plan: DocumentPlan) -> None:
+def _change_document(document: Document, index: Index, plan: DocumentPlan, now: datetime) -> None:
     document.generation = plan.generation
     document.status = DocumentStatus.READY
     document.error = None
     if plan.facts is not None:
         document.index_model = index.signature
         document.text, document.text_length = plan.text, len(plan.text)
-        apply_facts(document, plan.facts)
+        apply_facts(document, plan.facts, now)
     else:  # the chunks are those of before: only their vectors are new
         document.text = ""  # stands in no statement
 
 
-def apply_facts(document: Document, facts: Facts) -> None:
+def apply_facts(document: Document, facts: Facts, now: datetime) -> None:
     """Set what is known beside the text; a pending upload becomes the stored one."""
     document.title, document.url = facts.title[:500], facts.url[:LONGEST_URL]
     document.mime_type = facts.mime_type[:200]
@@ -203,7 +206,7 @@ def apply_facts(document: Document, facts: Facts) -> None:
     document.etag, document.last_modified = facts.etag, facts.last_modified
     document.links = list(facts.links)
     document.container_id = facts.container_id
-    document.checked_at = database_now()
+    document.checked_at = now
     if facts.stored_name and facts.stored_name == document.pending_upload:
         discard_on_commit([document.upload])
         document.upload, document.pending_upload = document.pending_upload, ""
@@ -240,8 +243,10 @@ def _delete_dead(run: JobRun, shelf: Shelf, doomed: set[UUID]) -> None:
 
 def live_points(document_ids: Sequence[UUID]) -> set[UUID]:
     """Ids of the points that chunk rows of these documents name."""
-    live = Chunk.objects.filter(document_id__in=document_ids, document__deleted_at__isnull=True)
-    return set(live.values_list("qdrant_point_id", flat=True))
+    live = Document.objects.filter(pk__in=document_ids, deleted_at__isnull=True)
+    # Two questions instead of a join: each has one good plan, with or without statistics.
+    chunks = Chunk.objects.filter(document_id__in=list(live.values_list("pk", flat=True)))
+    return set(chunks.order_by().values_list("qdrant_point_id", flat=True))
 
 
 def touch_documents(run: JobRun, labels: Sequence[tuple[Document, Facts]]) -> None:
@@ -250,16 +255,16 @@ def touch_documents(run: JobRun, labels: Sequence[tuple[Document, Facts]]) -> No
         run.fence()
         ids = [document.pk for document, _ in labels]
         rows = Document.objects.select_for_update().order_by("pk").defer("text").in_bulk(ids)
-        touched = []
+        touched, now = [], database_now()
         for document, facts in labels:
             row = rows.get(document.pk)
             if row is None or row.deleted_at is not None:
                 continue
             if row.pending_upload not in ("", facts.stored_name):
                 continue  # a newer file came meanwhile: the next ingest reads it
-            apply_facts(row, facts)
+            apply_facts(row, facts, now)
             row.status, row.error = DocumentStatus.READY, None
-            row.updated_at = database_now()
+            row.updated_at = now
             row.text = ""  # stands in no statement
             touched.append(row)
         _write_documents(touched, _LABELS)

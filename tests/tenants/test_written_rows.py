@@ -16,7 +16,7 @@ WRITERS: dict[str, Callable[[Source], Any]] = {
     "save": lambda row: row.save(),
     "create": lambda row: Source.objects.create(tenant_id=row.tenant_id, name="N"),
     "bulk_create": lambda row: Source.objects.bulk_create([row]),
-    "upsert": lambda row: upsert([row], ["name"]),
+    "upsert": lambda row: upsert(Source, [vars(row)], ["name"]),
 }
 
 

@@ -1,0 +1,43 @@
+"""A window's size follows the model's pace, within bounds."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from ingestion.pipeline.plans import DocumentPlan
+from ingestion.pipeline.window import Window
+
+
+def plan(fresh: int = 10, text: str = "") -> DocumentPlan:
+    return DocumentPlan(uuid4(), uuid4(), 1, text, (), fresh, None)
+
+
+def documents_until_full(window: Window, most: int = 1000) -> int:
+    """How many documents of ten new chunks it takes."""
+    count = 0
+    while not window.full and count < most:
+        window.add(plan())
+        count += 1
+    assert len(window.take()) == count and not window.full
+    return count
+
+
+def test_windows_grow_while_they_pass_quickly_and_shrink_where_others_would_wait() -> None:
+    window = Window(round_size=100)
+    assert documents_until_full(window) == 10
+    sizes = []
+    for seconds in (0.1, 0.1, 0.1, 0.1, 1.0, 5.0, 5.0, 5.0, 5.0):
+        window.took(seconds)
+        sizes.append(documents_until_full(window))
+    assert sizes == [20, 40, 80, 80, 80, 40, 20, 10, 10]
+
+
+def test_documents_and_text_bound_it_whatever_is_new() -> None:
+    window = Window(round_size=100)
+    for _ in range(255):
+        window.add(plan(fresh=0))
+    assert not window.full
+    window.add(plan(fresh=0))
+    assert window.full and len(window.take()) == 256
+    window.add(plan(fresh=0, text="x" * 8_000_000))
+    assert window.full
