@@ -128,8 +128,8 @@ def _write_chunks(wanted: Sequence[_Flip]) -> None:
         keep = {planned.id for _, plan in wanted for planned in plan.chunks}
         rows = Chunk.objects.filter(document_id__in=known)
         _delete_chunks(set(rows.values_list("id", flat=True)) - keep)
-    rows = [row for document, plan in wanted for row in _chunk_rows(document, plan)]
-    upsert(Chunk, rows, _REWRITTEN)
+    written = [row for document, plan in wanted for row in _chunk_rows(document, plan)]
+    upsert(Chunk, written, _REWRITTEN)
 
 
 def _write_documents(documents: Sequence[Document], fields: Sequence[str]) -> None:
