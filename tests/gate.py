@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.browser.chromium import chromium_path
@@ -46,7 +47,10 @@ def run_half(
     # In our own order (tests/selection.py), not by the number of tests in a file.
     spread = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
     command = [sys.executable, "-m", "pytest", "-m", marks, *spread]
-    code = subprocess.run([*command, *extra], env=environ, check=False).returncode
+    # The tests' own bytecode is kept for the next half, which else would compile them all again.
+    kept = {**environ, "PYTHONPYCACHEPREFIX": str(Path(sys.prefix) / "pycache")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    code = subprocess.run([*command, *extra], env=kept, check=False).returncode
     if code == NO_TESTS and may_be_empty:
         sys.stdout.write(f"The {name} half holds no test of this share.\n")
         return 0

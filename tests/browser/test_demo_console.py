@@ -70,7 +70,13 @@ def crawl(page: Page, start: str, *, lists: bool) -> int:
 
 
 @pytest.mark.parametrize("lists", [False, pytest.param(True, marks=pytest.mark.long)])
-@pytest.mark.parametrize(("site", "who"), [("console", "operator"), ("admin", "platform_admin")])
+@pytest.mark.parametrize(
+    ("site", "who"),
+    [
+        ("console", "operator"),
+        pytest.param("admin", "platform_admin", marks=pytest.mark.long),
+    ],
+)
 def test_every_page_opens_without_a_complaint_of_the_browser(
     demo: Demo, pages: Recorder, site: str, who: str, lists: bool
 ) -> None:

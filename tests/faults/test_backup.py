@@ -143,6 +143,7 @@ def test_not_over_what_is_there(saved: Saved, template: Template, tmp_path: Path
         assert house.rows("SELECT count(*) FROM tenants_tenant") == before
 
 
+@pytest.mark.long
 def test_lost_keys_are_said_in_plain_words(saved: Saved, fresh: Callable[..., House]) -> None:
     house = fresh(MINIRAG_ENCRYPTION_KEYS=new_key())
     printed = house.manage("restore", str(saved.file), code=1)

@@ -55,7 +55,9 @@ def heard_to_the_end(ws: ClientConnection) -> list[dict[str, Any]]:
     return frames
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
+)
 def test_a_signal_with_streams_open(house: House, bot_id: str, number: int) -> None:
     server = house.server
     assert server is not None

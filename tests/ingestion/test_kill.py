@@ -64,6 +64,7 @@ def try_out(folder: Path, database: str) -> None:
     assert texts < int(chunks)
 
 
+@pytest.mark.long
 def test_a_killed_worker_leaves_everything_ready_once(tmp_path: Path) -> None:
     try_out(tmp_path, f"sqlite:///{tmp_path / 'kill.sqlite3'}")
 

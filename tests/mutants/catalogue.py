@@ -52,7 +52,7 @@ TENANTS = {
         _SCOPES,
     ),
     "scope: writing for another": Mutant(
-        "tenants/scope.py", "if row.tenant_id != scope.tenant_id:", "if False:", _WRITTEN
+        "tenants/scope.py", "if tenant_id not in (None, scope.tenant_id):", "if False:", _WRITTEN
     ),
     "scope: many at once for another": Mutant(
         "tenants/scope.py", "            check_owner(row)\n", "            pass\n", _WRITTEN
@@ -73,7 +73,10 @@ TENANTS = {
         "tenants/permissions.py", "return auth.may(scope)", "return True", _PERMISSION
     ),
     "bulk: writing for another": Mutant(
-        "tenants/bulk.py", "        check_owner(row)\n", "        pass\n", _WRITTEN
+        "tenants/bulk.py",
+        '= owner(model, row.get("tenant_id"))',
+        '= row.get("tenant_id")',
+        _WRITTEN,
     ),
     "owners: an admin makes one": Mutant(
         "tenants/services/members.py",

@@ -36,7 +36,9 @@ def of_size(words: str, megabytes: int, start: str = "") -> bytes:
     return start.encode() + found * (megabytes * 1_000_000 // len(found))
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a.md", "a.log"])
+@pytest.mark.parametrize(
+    "name", ["a.md", *(pytest.param(name, marks=pytest.mark.long) for name in ("a.txt", "a.log"))]
+)
 @pytest.mark.parametrize(
     ("words", "start", "memory_mb"),
     [(LATIN, "", 128), (LATIN, "ä", 128), (CYRILLIC, "", 128), (LATIN, "\U0001f600", 168)],

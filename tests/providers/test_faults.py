@@ -78,7 +78,10 @@ async def test_a_refused_chat(
     assert_clean(openai_double, caught.value, caplog)
 
 
-@pytest.mark.parametrize("provider", ["groq", "mistral", "hosted_vllm"])
+@pytest.mark.parametrize(
+    "provider",
+    ["groq", *(pytest.param(name, marks=pytest.mark.long) for name in ("mistral", "hosted_vllm"))],
+)
 @pytest.mark.parametrize("fault", ["401", "429", "500", "reset-headers", "html"])
 async def test_a_refused_chat_by_the_other_route(
     fault: str, provider: str, openai_double: OpenAIDouble, caplog: pytest.LogCaptureFixture
@@ -91,7 +94,7 @@ async def test_a_refused_chat_by_the_other_route(
     assert_clean(openai_double, caught.value, caplog)
 
 
-@pytest.mark.parametrize("provider", ["openai", "groq"])
+@pytest.mark.parametrize("provider", ["openai", pytest.param("groq", marks=pytest.mark.long)])
 @pytest.mark.parametrize("fault", BREAKS)
 async def test_a_stream_that_breaks_is_never_finished(
     fault: str, provider: str, openai_double: OpenAIDouble, caplog: pytest.LogCaptureFixture
