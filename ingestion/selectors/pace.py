@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from statistics import median
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Count, QuerySet
 
 from ingestion.models import IngestJob, JobKind, JobState
@@ -81,11 +82,22 @@ def seconds_left(job: IngestJob, now: datetime, documents: int) -> float | None:
     """
     if job.pace_at is None or not job.total:
         return None
-    seconds = (now - job.pace_at).total_seconds()
+    # Up to when its figures were written: measured up to now, the rate would fall until the next
+    # batch is in, and the end move away while the work goes on as before.
+    written = min(now, _last_sign(job) or now)
+    seconds = (written - job.pace_at).total_seconds()
     done = job.done - job.pace_done
     if seconds < _LEAST_SECONDS or done <= 0:
         return None
     total = float(job.total)
     if 0 < job.documents_read < documents:
         total *= documents / job.documents_read
-    return max(0.0, (total - job.done) * seconds / done)
+    left = (total - job.done) * seconds / done - (now - written).total_seconds()
+    return max(0.0, left)
+
+
+def _last_sign(job: IngestJob) -> datetime | None:
+    """When the job's worker last wrote how far it is: each time it renews its lease."""
+    if job.lease_until is None:
+        return None
+    return job.lease_until - timedelta(seconds=settings.MINIRAG_JOB_LEASE_SECONDS)

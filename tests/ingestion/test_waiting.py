@@ -185,6 +185,14 @@ def test_the_rate_of_the_run_tells_when_it_ends(plant: Plant, job: IngestJob) ->
     assert finish(plant, job, **late) == pytest.approx(120, abs=5), "of late it was slower"
 
 
+def test_the_end_does_not_move_away_while_a_batch_is_under_way(
+    plant: Plant, job: IngestJob, settings: Any
+) -> None:
+    settings.MINIRAG_JOB_LEASE_SECONDS = 30.0
+    written = running(pace_at=ago(30), lease_until=ago(10 - 30))
+    assert finish(plant, job, **written) == pytest.approx(60 * 20 / 40 - 10, abs=1)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
