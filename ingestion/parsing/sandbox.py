@@ -6,19 +6,20 @@ import atexit
 import json
 import logging
 import os
-import select
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from ingestion.parsing.answers import read_answer
 from ingestion.parsing.document import Hints
 from ingestion.parsing.limits import Limits
 from ingestion.parsing.orders import Order, Task
+from ingestion.parsing.pipes import READ, Pipe, open_pipe, read_all, write_all
 from minirag.errors import Unavailable, UnreadableSource
 from minirag.types import ParsedDocument, RawDocument
 
@@ -27,7 +28,8 @@ log = logging.getLogger(__name__)
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _START_SECONDS = 30.0
 _GRACE_SECONDS = 5.0
-_READ = 1 << 16
+# A zygote that nobody needs is 50 MB; a new one is there in half a second.
+_IDLE_SECONDS = 60.0
 _PLACE = 120
 _COMMAND = (sys.executable, "-s", "-m", "ingestion.parsing.zygote")
 # Any child can read this.
@@ -48,11 +50,19 @@ class ZygoteGone(Exception):
 
 
 class Sandbox:
-    """One zygote, started when first needed, restarted when it died. Never shared over a fork."""
+    """One zygote, started when first needed, restarted when it died. Never shared over a fork.
 
-    def __init__(self, command: Sequence[str] = _COMMAND) -> None:
+    It ends when nothing was asked of it for ``idle_seconds``.
+    """
+
+    def __init__(
+        self, command: Sequence[str] = _COMMAND, idle_seconds: float = _IDLE_SECONDS
+    ) -> None:
         self._command = command
+        self._idle_seconds = idle_seconds
         self._lock = threading.Lock()
+        self._busy = 0
+        self._asked_at = 0.0
         self._owner = 0
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -82,19 +92,43 @@ class Sandbox:
     ) -> bytes:
         """What one child says of ``raws``: a line for each. Blocks and raises as ``parse``."""
         order = _order(raws, limits, task, indexes)
-        try:
-            return self._ask(order, raws, limits)
-        except ZygoteGone:
-            log.warning("the parser zygote ended; starting another")
-        try:
-            return self._ask(order, raws, limits)
-        except ZygoteGone as error:
-            raise Unavailable("Documents cannot be read at the moment.") from error
+        with self._in_use():
+            try:
+                return self._ask(order, raws, limits)
+            except ZygoteGone:
+                log.warning("the parser zygote ended; starting another")
+            try:
+                return self._ask(order, raws, limits)
+            except ZygoteGone as error:
+                raise Unavailable("Documents cannot be read at the moment.") from error
 
     def close(self) -> None:
         """End the zygote and its children. A later ``parse`` starts another."""
         with self._lock:
             self._drop()
+
+    @contextmanager
+    def _in_use(self) -> Iterator[None]:
+        with self._lock:
+            self._busy += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy -= 1
+                self._asked_at = time.monotonic()
+
+    def _end_when_idle(self, control: socket.socket) -> None:
+        """Runs in a thread beside the zygote of ``control``."""
+        while True:
+            time.sleep(self._idle_seconds / 4)
+            with self._lock:
+                if self._control is not control:
+                    return
+                idle = time.monotonic() - self._asked_at
+                if not self._busy and idle >= self._idle_seconds:
+                    self._drop()
+                    return
 
     def _ask(self, order: Order, raws: Sequence[RawDocument], limits: Limits) -> bytes:
         control = self._connected()
@@ -121,11 +155,11 @@ class Sandbox:
         output, status = self._send(control, order, raws)
         ends_at = time.monotonic() + limits.wall_seconds + limits.wait_seconds + _GRACE_SECONDS
         with output, status:
-            answer = _read_all(output, limits.output_bytes, ends_at)
+            answer = read_all(output, limits.output_bytes, ends_at)
             if answer is None:
                 output.close()  # the child's next write ends it
             # The child's end is awaited in any case: its memory and descriptors are given back.
-            end = _read_all(status, _READ, ends_at)
+            end = read_all(status, READ, ends_at)
         if not end:
             self._discard(control)
             raise ZygoteGone
@@ -133,14 +167,14 @@ class Sandbox:
 
     def _send(
         self, control: socket.socket, order: Order, raws: Sequence[RawDocument]
-    ) -> tuple[_Pipe, _Pipe]:
+    ) -> tuple[Pipe, Pipe]:
         """Hand the order and its descriptors over; returns the output and the status to read."""
-        output, output_fd = _pipe()
-        status, status_fd = _pipe()
+        output, output_fd = open_pipe()
+        status, status_fd = open_pipe()
         document_fd = os.memfd_create("document", os.MFD_CLOEXEC)
         try:
             for raw in raws:
-                _write_all(document_fd, raw.content)
+                write_all(document_fd, raw.content)
             fds = [document_fd, output_fd, status_fd]
             socket.send_fds(control, [order.as_json()], fds)
         except OSError as error:
@@ -171,7 +205,7 @@ class Sandbox:
         theirs.close()
         ours.settimeout(_START_SECONDS)
         try:
-            hello = ours.recv(_READ)
+            hello = ours.recv(READ)
         except OSError:
             hello = b""
         if not hello:
@@ -182,6 +216,7 @@ class Sandbox:
             raise ZygoteGone
         ours.settimeout(_GRACE_SECONDS)
         self._control, self._owner = ours, os.getpid()
+        threading.Thread(target=self._end_when_idle, args=(ours,), daemon=True).start()
         refused = str(json.loads(hello)["network"])
         if refused and not self.network_refused:
             log.warning("parsers keep the network: no network namespace here (%s)", refused)
@@ -203,52 +238,6 @@ class Sandbox:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-
-
-class _Pipe:
-    """The reading end of a pipe."""
-
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
-
-    def __enter__(self) -> _Pipe:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
-
-
-def _pipe() -> tuple[_Pipe, int]:
-    reading, writing = os.pipe()
-    return _Pipe(reading), writing
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
-
-
-def _read_all(pipe: _Pipe, most: int, ends_at: float) -> bytes | None:
-    """All of ``pipe``; None when it is more than ``most``, what there is when time is up."""
-    pieces: list[bytes] = []
-    size = 0
-    poll = select.poll()  # select.select stops at descriptor 1024
-    poll.register(pipe.fd, select.POLLIN)
-    while poll.poll(max(0.0, ends_at - time.monotonic()) * 1000):
-        piece = os.read(pipe.fd, _READ)
-        if not piece:
-            break
-        size += len(piece)
-        if size > most:
-            return None
-        pieces.append(piece)
-    return b"".join(pieces)
 
 
 def _order(

@@ -21,6 +21,7 @@ from ingestion.parsing.sandbox import Sandbox
 from minirag.errors import Unavailable, UnreadableSource
 from minirag.types import RawDocument
 from tests.parsing.makers import make_docx, make_pdf, paragraph, raw_docx, text_run
+from tests.processes import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 # Minutes of work: millions of lines, each looked at by itself.
@@ -212,6 +213,17 @@ FAULTY_ZYGOTE = BROKEN_ZYGOTE.replace("    raise", "    if b'poison' not in data
     " return zygote.parse_bytes(data, hints, limits)\n    raise")  # fmt: skip
 
 
+def test_a_zygote_that_nobody_needs_ends_and_the_next_document_gets_another() -> None:
+    sandbox = Sandbox(idle_seconds=0.2)
+    assert sandbox.parse(RawDocument("a.txt", b"one", "")).text == "one"
+    process = sandbox._process
+    assert process is not None
+    wait_for("the zygote has ended", lambda: sandbox.pid is None)
+    assert process.wait(5) == 0
+    assert sandbox.parse(RawDocument("a.txt", b"two", "")).text == "two"
+    sandbox.close()
+
+
 def test_a_zygote_that_fails_on_everything_blames_no_document() -> None:
     """A first job failed as damaged: its zygote had started while the code was exchanged."""
     sandbox = Sandbox([sys.executable, "-c", BROKEN_ZYGOTE])
@@ -364,4 +376,4 @@ def test_parsing_leaves_no_descriptor_behind() -> None:
     assert set(ours) == {ours[0]}
     # Its last one is closed just before the status that a parse waits for is read, or just after.
     assert max(zygotes) <= min(zygotes) + 1
-    assert threads == 1
+    assert threads == 2, "this one, and the one that ends an idle zygote"
