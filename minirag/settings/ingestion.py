@@ -7,8 +7,8 @@ from minirag.settings.environment import env
 # --- ingestion ---------------------------------------------------------------------------------
 
 # Tokens (cl100k) of a chunk at most, and tokens that it shares with the one before it at most.
-MINIRAG_CHUNK_SIZE = env.int("MINIRAG_CHUNK_SIZE", default=512)
-MINIRAG_CHUNK_OVERLAP = env.int("MINIRAG_CHUNK_OVERLAP", default=64)
+MINIRAG_CHUNK_SIZE = env.int("MINIRAG_CHUNK_SIZE", default=448)
+MINIRAG_CHUNK_OVERLAP = env.int("MINIRAG_CHUNK_OVERLAP", default=0)
 # Jobs at a time in one embedded server, and of one tenant over all workers.
 MINIRAG_WORKER_THREADS = env.int("MINIRAG_WORKER_THREADS", default=2)
 MINIRAG_JOBS_PER_TENANT = env.int("MINIRAG_JOBS_PER_TENANT", default=2)
