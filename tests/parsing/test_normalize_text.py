@@ -31,12 +31,16 @@ CASES = [
     (" \n\t ", ""),
 ]
 
-odd = st.text(
-    alphabet=st.one_of(
-        st.sampled_from(" \t\n\r\x00\x0b\x0c\x85\xa0\u2028\u3000\ufeff\u0301e\ud800aB"),
-        st.characters(),
+odd = st.one_of(
+    st.text(
+        alphabet=st.one_of(
+            st.sampled_from(" \t\n\r\x00\x0b\x0c\x85\xa0\u2028\u3000\ufeff\u0301e\ud800aB"),
+            st.characters(),
+        ),
+        max_size=80,
     ),
-    max_size=80,
+    st.text(alphabet=" \nab", max_size=12),
+    st.text(alphabet=[chr(code) for code in range(128)], max_size=12),
 )
 
 
