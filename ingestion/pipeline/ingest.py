@@ -1,8 +1,8 @@
 """``ingest_source``: bring a source's documents, chunks and points in line with what it holds now.
 
 Documents go through in groups and windows: a group is read, parsed (in child processes) and cut,
-while the one before it is planned; a window of plans is embedded together, while the one before it
-is flipped. Memory is bounded by the groups under way and two windows, not by the source.
+while the one before it is planned; a window of plans is embedded together and flipped. Memory is
+bounded by the groups under way and one window, not by the source.
 """
 
 from __future__ import annotations
@@ -23,14 +23,13 @@ from ingestion.pipeline.moves import Moves
 from ingestion.pipeline.outcomes import Outcome, Tally
 from ingestion.pipeline.plans import DocumentPlan, Rows, Target, make_plan, standing_rows
 from ingestion.pipeline.progress import Progress
-from ingestion.pipeline.publishing import Publisher
 from ingestion.pipeline.reading import Item, Reading, cut, load, title_of, weight
 from ingestion.pipeline.removal import remove_leftovers
 from ingestion.pipeline.sync import finish
 from ingestion.pipeline.turns import Turn
 from ingestion.pipeline.unchanged import is_unchanged, stale_labels
 from ingestion.pipeline.vectors import round_size
-from ingestion.pipeline.versions import touch_documents
+from ingestion.pipeline.versions import publish, touch_documents
 from ingestion.pipeline.window import Window
 from ingestion.suspects import least_suspect_first, verdict, without_suspects
 from minirag.errors import MiniRAGError, ProviderRejected
@@ -58,14 +57,10 @@ class _Work:
     keys: dict[UUID, str] = field(default_factory=dict)
     turn_over: bool = False
     window: Window = field(init=False)
-    publisher: Publisher = field(init=False)
     doubles: Doubles = field(init=False)
 
     def __post_init__(self) -> None:
         self.window = Window(round_size(self.index))
-        self.publisher = Publisher(
-            self.run, self.index, self.progress, published=partial(_published, self)
-        )
         self.doubles = Doubles(self.source, self.listing)
 
 
@@ -93,17 +88,12 @@ def ingest_source(run: JobRun) -> Outcome:
 def _read(work: _Work, groups: Iterator[list[Item]]) -> None:
     """Take in what ``groups`` hold; at the end nothing of it is under way."""
     cutting = partial(cut, work.index.size)
-    try:
-        for readings in work.run.ahead(cutting, _begun(work, groups), weight, _MOST_AHEAD):
-            stood = [r.document.pk for r in readings if r.document and r.document.generation]
-            rows = standing_rows(stood) if stood else {}
-            for reading in readings:
-                _take(work, reading, rows)
-        _close_window(work)
-    except MiniRAGError:
-        work.publisher.settle()  # what was embedded by then is whole
-        raise
-    work.publisher.settle()
+    for readings in work.run.ahead(cutting, _begun(work, groups), weight, _MOST_AHEAD):
+        stood = [r.document.pk for r in readings if r.document and r.document.generation]
+        rows = standing_rows(stood) if stood else {}
+        for reading in readings:
+            _take(work, reading, rows)
+    _close_window(work)
     if work.turn_over:
         raise TurnOver
 
@@ -156,7 +146,6 @@ def _take(work: _Work, reading: Reading, rows: Mapping[UUID, Rows]) -> None:
     if work.window.full:
         _close_window(work)
         if work.turn.waited_for():
-            work.publisher.settle()
             raise TurnOver
     title = title_of(work.source, reading)
     metadata = {**parsed.metadata, **reading.facts.metadata}
@@ -207,29 +196,23 @@ def _fail(work: _Work, readings: Sequence[Reading]) -> None:
 
 def _close_window(work: _Work) -> None:
     """Publish the window; where the provider rejects it, document by document."""
-    large = work.window.large
     if plans := work.window.take():
         begun = time.monotonic()
         _publish(work, plans)
         work.window.took(time.monotonic() - begun)
-    if large:  # memory has room for one of these
-        work.publisher.settle()
 
 
 def _publish(work: _Work, plans: Sequence[DocumentPlan]) -> None:
     try:
-        work.publisher.publish(plans)
+        publish(work.run, work.index, plans, work.progress)
+        work.tally.good += len(plans)
+        work.run.finished(work.keys.pop(plan.document_id) for plan in plans)
     except ProviderRejected as error:
         if len(plans) == 1:
             _rejected(work, plans[0], error)
             return
         for plan in plans:
             _publish(work, [plan])
-
-
-def _published(work: _Work, plans: Sequence[DocumentPlan]) -> None:
-    work.tally.good += len(plans)
-    work.run.finished(work.keys.pop(plan.document_id) for plan in plans)
 
 
 def _rejected(work: _Work, plan: DocumentPlan, error: MiniRAGError) -> None:

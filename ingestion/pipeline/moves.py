@@ -26,7 +26,7 @@ from ingestion.pipeline.plans import (
     stored_facts,
 )
 from ingestion.pipeline.progress import Progress
-from ingestion.pipeline.publishing import publish
+from ingestion.pipeline.versions import publish
 from sources.models import Chunk, Document
 
 # What names a chunk in its document: the hash of its text, and which one of equal ones it is.

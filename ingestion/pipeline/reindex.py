@@ -11,9 +11,9 @@ from ingestion.pipeline.index import open_index
 from ingestion.pipeline.outcomes import Outcome
 from ingestion.pipeline.plans import DocumentPlan, Target, make_plan, standing_rows, stored_chunks
 from ingestion.pipeline.progress import Progress
-from ingestion.pipeline.publishing import publish
 from ingestion.pipeline.removal import remove_leftovers
 from ingestion.pipeline.turns import Turn
+from ingestion.pipeline.versions import publish
 from sources.models import Chunk, Document, Source
 
 # Chunks whose vectors are made before their documents are flipped.

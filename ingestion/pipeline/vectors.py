@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from types import TracebackType
-from typing import Self
 from uuid import UUID
 
 from ingestion import pauses
@@ -75,49 +73,28 @@ class _Call:
             self.meter.report(self.future.result().usage)
 
 
-def embed_and_store(
-    run: JobRun,
-    index: Index,
-    todo: Sequence[Todo],
-    progress: Progress,
-    meanwhile: Callable[[], None] = lambda: None,
-) -> None:
+def embed_and_store(run: JobRun, index: Index, todo: Sequence[Todo], progress: Progress) -> None:
     """Embed and upsert ``todo``, a text that occurs twice once.
 
-    While calls are under way, what those before them brought is stored, and ``meanwhile`` is called
-    once. What a round has stored needs no second call after a restart; so it is with the answers
-    that came beside a call that failed.
+    What a round has stored needs no second call after a restart; so it is with the answers that
+    came beside a call that failed.
     """
     alike: dict[str, list[Todo]] = {}
     for one in todo:
         alike.setdefault(one.digest, []).append(one)
-    rounds = _rounds(index, [group[0] for group in alike.values()])
-    failures: list[MiniRAGError] = []
-
-    def begin() -> _Round | None:
-        batches = None if failures else next(rounds, None)
-        if batches is None:
-            return None
+    for batches in _rounds(index, [group[0] for group in alike.values()]):
         progress.at(Stage.EMBED)
         pauses.heed(run)
-        return begun.enter_context(_Round(run, index, batches))
-
-    with ExitStack() as begun:
-        under_way = begin()
-        meanwhile()
-        while under_way is not None:
-            points = [
-                twin.point(point.dense, point.sparse)
-                for first, point in under_way.answers(failures)
-                for twin in alike[first.digest]
-            ]
-            try:
-                under_way = begin()
-            finally:  # whatever keeps the next calls from going out: these were made
-                if points:
-                    store_points(run, index, points, progress)
-    if failures:
-        raise max(failures, key=_weight)
+        failures: list[MiniRAGError] = []
+        points = [
+            twin.point(point.dense, point.sparse)
+            for first, point in _embedded(run, index, batches, failures)
+            for twin in alike[first.digest]
+        ]
+        if points:
+            store_points(run, index, points, progress)
+        if failures:
+            raise max(failures, key=_weight)
 
 
 def _weight(error: MiniRAGError) -> tuple[bool, float]:
@@ -151,44 +128,26 @@ def _rounds(index: Index, todo: Sequence[Todo]) -> Iterator[list[Sequence[Todo]]
         at += len(left)
 
 
-class _Round:
-    """Calls side by side. Left in the middle, each is given up and its reservation closed."""
-
-    def __init__(self, run: JobRun, index: Index, batches: Sequence[Sequence[Todo]]) -> None:
-        self._run, self._index = run, index
-        self._batches = batches
-        self._reservations = ExitStack()
-        self._calls: list[_Call] = []
-
-    def __enter__(self) -> Self:
-        run, index = self._run, self._index
-        with ExitStack() as reservations:
-            # All are reserved before one goes out: a used-up limit then stops every one of them.
-            reserved = [_reserved(run, index, batch, reservations) for batch in self._batches]
-            self._calls = [
-                _Call(batch, *parts, run.start(partial(_embed, index, batch)))
-                for batch, parts in zip(self._batches, reserved, strict=True)
-            ]
-            self._reservations = reservations.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        for call in self._calls:
-            call.abandon()
-        self._reservations.__exit__(kind, error, at)
-
-    def answers(self, failures: list[MiniRAGError]) -> list[tuple[Todo, Point]]:
-        """The points of all calls that were answered; of the others, why."""
-        answered = [
-            pair for call in self._calls for pair in _answer(self._run, self._index, call, failures)
+def _embedded(
+    run: JobRun,
+    index: Index,
+    batches: Sequence[Sequence[Todo]],
+    failures: list[MiniRAGError],
+) -> list[tuple[Todo, Point]]:
+    """The points of all batches that were answered; the calls run side by side."""
+    with ExitStack() as reservations:
+        # All are reserved before one goes out: a used-up limit then stops every one of them.
+        reserved = [_reserved(run, index, batch, reservations) for batch in batches]
+        calls = [
+            _Call(batch, *parts, run.start(partial(_embed, index, batch)))
+            for batch, parts in zip(batches, reserved, strict=True)
         ]
-        self._calls = []
-        return answered
+        try:
+            return [pair for call in calls for pair in _answer(run, index, call, failures)]
+        except BaseException:
+            for call in calls:
+                call.abandon()
+            raise
 
 
 def _answer(

@@ -1,4 +1,4 @@
-"""A document's change from one version to the next in the rows, and what it leaves behind."""
+"""Plans made real: points first, counted, then one transaction per document, then the sweep."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from django.db import transaction
 from ingestion.clock import database_now
 from ingestion.leases import JobRun
 from ingestion.pipeline.index import Index, Shelf, known_space, spaces_beside
-from ingestion.pipeline.plans import DocumentPlan, Facts
+from ingestion.pipeline.plans import DocumentPlan, Facts, PlannedChunk
+from ingestion.pipeline.progress import Progress
+from ingestion.pipeline.reuse import copy_known
+from ingestion.pipeline.vectors import Todo, embed_and_store
 from minirag.errors import RetrievalUnavailable, Unavailable
 from minirag.formats import LONGEST_URL
-from minirag.types import PointSelector
+from minirag.types import PointSelector, Stage
 from sources.models import Chunk, Document, DocumentStatus
 from sources.uploads import discard_on_commit
 from tenants.bulk import Row, upsert
@@ -36,6 +39,57 @@ _LABELS = tuple(
     name for name in _NEW if name not in ("generation", "index_model", "text", "text_length")
 )
 _Flip = tuple[Document, DocumentPlan]
+# Documents that change their version in one transaction: few, so that no lock is held for long.
+_FLIPS = 64
+
+
+def publish(run: JobRun, index: Index, plans: Sequence[DocumentPlan], progress: Progress) -> None:
+    """Bring the documents of ``plans`` to their next version. Old ones answer until their flip."""
+    ids = [plan.document_id for plan in plans]
+    untouched = _mark(run, ids) and all(plan.generation == 1 for plan in plans)
+    present = set() if untouched else stored_points(run, index, ids)
+    todo = [
+        _todo(plan, planned)
+        for plan in plans
+        for planned in plan.chunks
+        if planned.point_id not in present
+    ]
+    progress.advance(sum(len(plan.chunks) for plan in plans) - len(todo))
+    if todo:
+        # A reindex makes every vector anew: it does not trust those that it finds.
+        anew = all(plan.facts is None for plan in plans)
+        unknown = todo if anew else copy_known(run, index, todo, progress)
+        embed_and_store(run, index, unknown, progress)
+        present = stored_points(run, index, ids)
+    if any(not plan.point_ids <= present for plan in plans):
+        raise RetrievalUnavailable("The index did not take all of the vectors.")
+    for at in range(0, len(plans), _FLIPS):
+        flip(run, index, plans[at : at + _FLIPS])
+    progress.at(Stage.SWEEP)
+    sweep_points(run, index, ids, present)
+
+
+def _todo(plan: DocumentPlan, planned: PlannedChunk) -> Todo:
+    return Todo(
+        point_id=planned.point_id,
+        chunk_id=planned.id,
+        document_id=plan.document_id,
+        source_id=plan.source_id,
+        text=planned.embedded,
+        digest=planned.embedded_hash,
+        token_count=planned.chunk.token_count,
+    )
+
+
+def _mark(run: JobRun, document_ids: Sequence[UUID]) -> bool:
+    """Say on the rows that points are coming, before the first one comes.
+
+    False where a mark was there: an earlier attempt may have left points.
+    """
+    with transaction.atomic():
+        run.fence()
+        unmarked = Document.objects.filter(pk__in=document_ids, stale_points=False)
+        return bool(unmarked.update(stale_points=True) == len(set(document_ids)))
 
 
 def stored_points(run: JobRun, shelf: Shelf, document_ids: Sequence[UUID]) -> set[UUID]:

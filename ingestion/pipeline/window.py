@@ -34,13 +34,8 @@ class Window:
         return (
             self._fresh >= self._rounds * self._round_size
             or len(self._plans) >= _MOST_DOCUMENTS
-            or self.large
+            or self._text >= _MOST_TEXT
         )
-
-    @property
-    def large(self) -> bool:
-        """Whether its texts take much memory."""
-        return self._text >= _MOST_TEXT
 
     def take(self) -> list[DocumentPlan]:
         """Its plans; it is empty afterwards."""

@@ -170,7 +170,7 @@ def test_points_of_a_job_that_broke_off_are_counted_for_themselves(
         raise ProviderMisconfigured("The key is wrong.")
 
     with monkeypatch.context() as patch:
-        patch.setattr("ingestion.pipeline.publishing.flip", fails)
+        patch.setattr("ingestion.pipeline.versions.flip", fails)
         assert plant.ingest(sources[0]).state == JobState.FAILED
     status, figures = fsck()
     assert status == 0 and figures["waiting"] > 0

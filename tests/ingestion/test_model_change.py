@@ -27,7 +27,6 @@ from tenants.models import Tenant
 from tenants.scope import platform_scope, tenant_scope
 from tests.ingestion.conftest import beside, code, run_due
 from tests.ingestion.migrating import BAD, KINDS, LONGER, OLD, SAME, House, housed
-from tests.processes import wait_for
 from usage.models import UsageEvent
 
 KETTLE = "# Kettle\n\n## Warranty\n\nThree years.\n\n## Care\n\nDescale it each month."
@@ -258,7 +257,7 @@ def test_cancelling_sweeps_what_was_half_built(house: House, source: Source) -> 
     working = beside(tasks.work)
     assert stuck.wait(20)
     half = VectorSpace(SAME, 32, build.version)
-    wait_for("the first chunk is stored", lambda: len(house.held(half)) == 1)
+    assert len(house.held(half)) == 1
     with tenant_scope(house.tenant.pk):
         cancel_job(house.auth, IngestJob.objects.get(pk=build.job_id))
     working.join(20)
