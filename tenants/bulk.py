@@ -36,7 +36,7 @@ def upsert(model: type[TenantOwned], rows: Sequence[Row], fields: Sequence[str])
     the same ones. What they do not name gets its field's default, a time of writing is now.
     As ``bulk_create(update_conflicts=True, unique_fields=["id"])``, without signals and without
     reading anything back. Raises ``ScopeError`` before anything is written where a row is of
-    another tenant than the open scope's.
+    another tenant than the open scope's; a row of another tenant that has the same id stays.
     """
     if not rows:
         return
@@ -54,14 +54,16 @@ def _statement(
     model: type[TenantOwned], columns: Sequence[models.Field[Any, Any]], fields: Sequence[str]
 ) -> str:
     quote = connection.ops.quote_name
+    table = quote(model._meta.db_table)
     names = [quote(str(field.column)) for field in columns]
     wanted = {field.name: str(field.column) for field in columns}
     written = [quote(wanted[name]) for name in fields]
     places = ", ".join(["%s"] * len(names))
     changes = ", ".join(f"{name} = EXCLUDED.{name}" for name in written)
     return (
-        f"INSERT INTO {quote(model._meta.db_table)} ({', '.join(names)}) VALUES ({places})"  # noqa: S608
+        f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})"  # noqa: S608
         f" ON CONFLICT ({quote(model._meta.pk.column)}) DO UPDATE SET {changes}"
+        f" WHERE {table}.tenant_id = EXCLUDED.tenant_id"
     )
 
 

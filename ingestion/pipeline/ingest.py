@@ -196,23 +196,36 @@ def _fail(work: _Work, readings: Sequence[Reading]) -> None:
 
 def _close_window(work: _Work) -> None:
     """Publish the window; where the provider rejects it, document by document."""
-    if plans := work.window.take():
-        begun = time.monotonic()
-        _publish(work, plans)
-        work.window.took(time.monotonic() - begun)
-
-
-def _publish(work: _Work, plans: Sequence[DocumentPlan]) -> None:
+    plans = work.window.take()
+    if not plans:
+        return
+    begun = time.monotonic()
     try:
-        publish(work.run, work.index, plans, work.progress)
-        work.tally.good += len(plans)
-        work.run.finished(work.keys.pop(plan.document_id) for plan in plans)
+        embedded = _publish(work, plans)
+        work.window.took(time.monotonic() - begun, embedded)
     except ProviderRejected as error:
         if len(plans) == 1:
             _rejected(work, plans[0], error)
             return
         for plan in plans:
-            _publish(work, [plan])
+            _publish_alone(work, plan)
+
+
+def _publish(work: _Work, plans: Sequence[DocumentPlan]) -> int:
+    embedded = publish(work.run, work.index, plans, work.progress)
+    work.tally.good += len(plans)
+    work.run.finished(work.keys.pop(plan.document_id) for plan in plans)
+    return embedded
+
+
+def _publish_alone(work: _Work, plan: DocumentPlan) -> None:
+    """One of many that were rejected together: each may take a call, so others get their turn."""
+    if work.turn.waited_for():
+        raise TurnOver
+    try:
+        _publish(work, [plan])
+    except ProviderRejected as error:
+        _rejected(work, plan, error)
 
 
 def _rejected(work: _Work, plan: DocumentPlan, error: MiniRAGError) -> None:

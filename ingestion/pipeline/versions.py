@@ -43,8 +43,12 @@ _Flip = tuple[Document, DocumentPlan]
 _FLIPS = 64
 
 
-def publish(run: JobRun, index: Index, plans: Sequence[DocumentPlan], progress: Progress) -> None:
-    """Bring the documents of ``plans`` to their next version. Old ones answer until their flip."""
+def publish(run: JobRun, index: Index, plans: Sequence[DocumentPlan], progress: Progress) -> int:
+    """Bring the documents of ``plans`` to their next version. Old ones answer until their flip.
+
+    Returns how many chunks had to be embedded.
+    """
+    unknown: Sequence[Todo] = ()
     ids = [plan.document_id for plan in plans]
     untouched = _mark(run, ids) and all(plan.generation == 1 for plan in plans)
     present = set() if untouched else stored_points(run, index, ids)
@@ -67,6 +71,7 @@ def publish(run: JobRun, index: Index, plans: Sequence[DocumentPlan], progress: 
         flip(run, index, plans[at : at + _FLIPS])
     progress.at(Stage.SWEEP)
     sweep_points(run, index, ids, present)
+    return len(unknown)
 
 
 def _todo(plan: DocumentPlan, planned: PlannedChunk) -> Todo:

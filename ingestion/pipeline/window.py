@@ -5,11 +5,11 @@ from __future__ import annotations
 from ingestion.pipeline.plans import DocumentPlan
 
 # Rounds of embedding calls in a window: more while windows pass within so many seconds, to share
-# what each costs the database; fewer where the model is slow, or others wait long for their turn.
+# what each costs the database; one again where the model is slow, or others wait for their turn.
 _FEWEST, _MOST = 1, 8
 _QUICK, _SLOW = 0.5, 2.0
 # A window is closed at so many documents, or code points of text, too.
-_MOST_DOCUMENTS = 256
+_MOST_DOCUMENTS = 128
 _MOST_TEXT = 8_000_000
 
 
@@ -43,9 +43,12 @@ class Window:
         self._fresh = self._text = 0
         return plans
 
-    def took(self, seconds: float) -> None:
-        """A full one was published in so long: the next is of a size that suits."""
-        if seconds < _QUICK:
+    def took(self, seconds: float, embedded: int) -> None:
+        """It was published in so long, so many texts embedded: the next is of a size that suits.
+
+        Only a window that was full of new texts tells that the model is quick.
+        """
+        if seconds > _SLOW:
+            self._rounds = _FEWEST
+        elif seconds < _QUICK and embedded >= self._rounds * self._round_size:
             self._rounds = min(2 * self._rounds, _MOST)
-        elif seconds > _SLOW:
-            self._rounds = max(self._rounds // 2, _FEWEST)

@@ -22,22 +22,28 @@ def documents_until_full(window: Window, most: int = 1000) -> int:
     return count
 
 
-def test_windows_grow_while_they_pass_quickly_and_shrink_where_others_would_wait() -> None:
+def test_windows_grow_while_they_pass_quickly_and_are_small_where_others_would_wait() -> None:
     window = Window(round_size=100)
     assert documents_until_full(window) == 10
-    sizes = []
-    for seconds in (0.1, 0.1, 0.1, 0.1, 1.0, 5.0, 5.0, 5.0, 5.0):
-        window.took(seconds)
+    sizes: list[int] = []
+    for seconds in (0.1, 0.1, 0.1, 0.1, 1.0, 5.0, 0.1):
+        window.took(seconds, embedded=10 * (sizes or [10])[-1])
         sizes.append(documents_until_full(window))
-    assert sizes == [20, 40, 80, 80, 80, 40, 20, 10, 10]
+    assert sizes == [20, 40, 80, 80, 80, 10, 20]
+
+
+def test_what_needed_no_embedding_says_nothing_of_the_model() -> None:
+    window = Window(round_size=100)
+    window.took(0.1, embedded=99)
+    assert documents_until_full(window) == 10
 
 
 def test_documents_and_text_bound_it_whatever_is_new() -> None:
     window = Window(round_size=100)
-    for _ in range(255):
+    for _ in range(127):
         window.add(plan(fresh=0))
     assert not window.full
     window.add(plan(fresh=0))
-    assert window.full and len(window.take()) == 256
+    assert window.full and len(window.take()) == 128
     window.add(plan(fresh=0, text="x" * 8_000_000))
     assert window.full

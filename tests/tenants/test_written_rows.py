@@ -53,3 +53,18 @@ def test_an_existing_row_is_not_handed_over(tenant: Tenant, other_tenant: Tenant
         with pytest.raises(ScopeError):
             row.save()
         assert Source.objects.get().tenant_id == tenant.pk
+
+
+def test_a_row_of_another_tenant_with_the_same_id_stays(
+    tenant: Tenant, other_tenant: Tenant
+) -> None:
+    with tenant_scope(tenant.pk):
+        row = a_source()
+        row.save()
+    with tenant_scope(other_tenant.pk):
+        stolen = a_source(id=row.pk)
+        stolen.name = "Stolen"
+        upsert(Source, [vars(stolen)], ["name"])
+    with platform_scope("tests"):
+        kept = Source.objects.get(pk=row.pk)
+        assert (kept.name, kept.tenant_id) == ("N", tenant.pk)
