@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,6 +67,8 @@ class Sandbox:
         self._owner = 0
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        forget = weakref.WeakMethod(self._forget)
+        os.register_at_fork(after_in_child=lambda: (found := forget()) and found())
         # Why the system keeps the zygote in this network; empty where it has none.
         self.network_refused = ""
 
@@ -106,6 +109,14 @@ class Sandbox:
         """End the zygote and its children. A later ``parse`` starts another."""
         with self._lock:
             self._drop()
+
+    def _forget(self) -> None:
+        """In a forked child: a thread that stayed in the parent may hold the lock, for good."""
+        self._lock = threading.Lock()
+        self._busy = 0
+        control, self._control, self._process = self._control, None, None
+        if control is not None:
+            control.close()
 
     @contextmanager
     def _in_use(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -305,16 +306,30 @@ def test_a_zygote_that_dies_under_a_document_is_tried_once_more() -> None:
 
 
 def test_a_forked_worker_starts_a_zygote_of_its_own(sandbox: Sandbox) -> None:
+    """Whatever another thread of the parent was doing with this one's at that moment."""
     zygote = zygote_of(sandbox)
     reading, writing = os.pipe()
+    held, forked = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with sandbox._lock:
+            held.set()
+            forked.wait(30)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(5)
     pid = os.fork()
     if pid == 0:
+        signal.alarm(30)
         try:
             sandbox.parse(text("in the fork"))
             os.write(writing, str(sandbox.pid).encode())
             sandbox.close()
         finally:
             os._exit(0)
+    forked.set()
+    holder.join()
     os.close(writing)
     other = int(os.read(reading, 100))
     os.waitpid(pid, 0)
