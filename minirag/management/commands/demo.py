@@ -11,12 +11,14 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
+from ingestion.parsing import sandbox
 from minirag import embedded, gates
 from minirag.demo.following import follow
 from minirag.demo.manifest import BOT_NAME
 from minirag.demo.setup import bring_up_to_date, prepare
 from minirag.demo.state import DemoState, announce
 from minirag.errors import MiniRAGError
+from minirag.memory import give_back, settle
 from minirag.server_lock import running_server
 
 
@@ -54,6 +56,9 @@ class Command(BaseCommand):
         except MiniRAGError as error:
             self.stderr.write(f"The demo's documents could not be read: {error.message}")
         else:
+            sandbox.close()  # all is read: its process and what reading took go back at once
+            settle()
+            give_back()
             announce(state)
             gates.release("demo")
             self._greet(state)
