@@ -96,14 +96,14 @@ def _cut(texts: Iterable[str]) -> Iterator[str]:
 
 def _normal(text: str) -> str:
     """The normal form but for the ends."""
-    if text.isascii() and not _ODD_ASCII.search(text) and not _any_of(_ODD_BLANKS, text):
+    if (
+        text.isascii()
+        and not _ODD_ASCII.search(text)
+        and not any(odd in text for odd in _ODD_BLANKS)
+    ):
         return text  # as most are; to see it takes a tenth of the time
     text = _LINE_END.sub("\n", text)
     # Dropped characters go first: they may stand between a letter and its accent.
     text = unicodedata.normalize("NFC", _DROPPED.sub("", text))
     text = _AROUND_NEWLINE.sub("\n", _SPACES.sub(" ", text))
     return _BLANK_LINES.sub("\n\n", text)
-
-
-def _any_of(parts: Iterable[str], text: str) -> bool:
-    return any(part in text for part in parts)

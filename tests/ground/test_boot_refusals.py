@@ -31,6 +31,9 @@ POSTGRES = "django.db.backends.postgresql"
         ({"MINIRAG_TRUSTED_PROXIES": ["somebody"]}, {"minirag.E007"}),
         ({"MINIRAG_TRUSTED_PROXIES": ["10.0.0.0/8"]}, set()),
         ({"MINIRAG_MAX_URL_LENGTH": 2049}, {"minirag.E008"}),
+        ({"MINIRAG_CHUNK_SIZE": 8}, {"minirag.E009"}),
+        ({"MINIRAG_CHUNK_OVERLAP": 300}, {"minirag.E009"}),
+        ({"MINIRAG_CHUNK_SIZE": 512, "MINIRAG_CHUNK_OVERLAP": 64}, set()),
     ],
 )
 def test_checks(
