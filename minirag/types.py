@@ -73,14 +73,26 @@ class PageSpan(Span):
 
 
 @dataclass(frozen=True, slots=True)
+class Cut(Span):
+    """Where a chunk stands in its document's text, and what the text alone does not say of it."""
+
+    token_count: int
+    heading_path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ParsedDocument:
-    """What a parser made of bytes: normalised text with its structure at exact offsets."""
+    """What a parser made of bytes: normalised text with its structure at exact offsets.
+
+    ``cuts`` is where its chunks stand, if whoever parsed it was asked for them as well.
+    """
 
     text: str
     title: str = ""
     headings: tuple[Heading, ...] = ()
     pages: tuple[PageSpan, ...] = ()
     metadata: Mapping[str, JSONScalar] = field(default_factory=dict)
+    cuts: tuple[Cut, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,7 @@ from ingestion.chunking.boundaries import (
 )
 from ingestion.chunking.sections import Section, find_sections
 from minirag.tokens import TokenMap, count_tokens, token_map
-from minirag.types import PageSpan, ParsedDocument, TextChunk
+from minirag.types import Cut, PageSpan, ParsedDocument, TextChunk
 
 # A chunk is not ended at a block's end before so great a part of its size.
 _LEAST = 4
@@ -171,27 +171,37 @@ def chunk_text(
     Every character but white space is in a chunk; ``text[start:end] == chunk.text`` in code points.
     Chunks stay inside their section, overlaps too. Raises ``ValueError`` on impossible sizes.
     """
-    limits = ChunkSize(size, overlap)
     document = ParsedDocument(document) if isinstance(document, str) else document
+    return chunks_at(document, cuts(document, ChunkSize(size, overlap), count))
+
+
+def cuts(
+    document: ParsedDocument, limits: ChunkSize, count: Callable[[str], int] = count_tokens
+) -> Iterator[Cut]:
+    """Where ``chunk_text`` cuts ``document``, in order."""
     tokens = token_map(document.text)
     splitter = _Splitter(document.text, tokens, limits, count)
-    page_of = _Pages(document.pages)
-    chunks: list[TextChunk] = []
-    for section in find_sections(len(document.text), document.headings, tokens, size):
+    for section in find_sections(len(document.text), document.headings, tokens, limits.size):
         for start, end, counted in splitter.spans(section):
-            chunks.append(
-                TextChunk(
-                    start=start,
-                    end=end,
-                    ordinal=len(chunks),
-                    text=document.text[start:end],
-                    token_count=counted,
-                    heading_path=section.path,
-                    page=page_of.at(start),
-                    page_breaks=page_of.breaks(start, end),
-                )
-            )
-    return chunks
+            yield Cut(start, end, counted, section.path)
+
+
+def chunks_at(document: ParsedDocument, places: Iterable[Cut]) -> list[TextChunk]:
+    """The chunks of ``document`` that stand at ``places``."""
+    page_of = _Pages(document.pages)
+    return [
+        TextChunk(
+            start=cut.start,
+            end=cut.end,
+            ordinal=ordinal,
+            text=document.text[cut.start : cut.end],
+            token_count=cut.token_count,
+            heading_path=cut.heading_path,
+            page=page_of.at(cut.start),
+            page_breaks=page_of.breaks(cut.start, cut.end),
+        )
+        for ordinal, cut in enumerate(places)
+    ]
 
 
 def embedding_text(heading_path: Sequence[str], text: str) -> str:

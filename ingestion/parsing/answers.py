@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from ingestion.chunking import ChunkSize
 from ingestion.parsing.document import ContentLimits, clean_title
 from ingestion.parsing.text import is_normal
 from minirag.errors import UnreadableSource
-from minirag.types import Heading, JSONScalar, PageSpan, ParsedDocument
+from minirag.types import Cut, Heading, JSONScalar, PageSpan, ParsedDocument
 
 _METADATA_KEYS = frozenset(
     {"page_count", "pages_without_text", "headings_left_out", "records_left_out"}
 )
+
+# The lowest level of a heading; code points that one token has at most.
+_DEEPEST = 9
+_LONGEST_TOKEN = 128
 
 BROKEN = "The document could not be read: its parser gave a broken answer."
 
@@ -21,15 +28,21 @@ class _Broken(Exception):
     """The answer is not of the agreed form."""
 
 
-def read_answer(data: bytes, limits: ContentLimits) -> ParsedDocument:
-    """The document of a child's answer. Raises ``UnreadableSource``, also for a broken answer."""
+def read_answer(data: bytes, limits: ContentLimits, cut: ChunkSize | None = None) -> ParsedDocument:
+    """The document of a child's answer, with its cuts if they were asked for and it gave them.
+
+    Raises ``UnreadableSource``, also for a broken answer.
+    """
     try:
         answer = json.loads(data)
         if isinstance(answer, dict) and set(answer) == {"unreadable"}:
             raise UnreadableSource(clean_title(_text(answer["unreadable"], 1000)))
         if not isinstance(answer, dict) or set(answer) != {"document"}:
             raise _Broken
-        return _document(answer["document"], limits)
+        document = _document(answer["document"], limits)
+        if cut is None or answer["document"].get("cuts") is None:
+            return document
+        return replace(document, cuts=_cuts(answer["document"]["cuts"], document, cut))
     except (_Broken, ValueError, RecursionError, UnicodeError) as error:
         raise UnreadableSource(BROKEN) from error
 
@@ -59,7 +72,7 @@ def _headings(value: Any, length: int, most: int) -> list[Heading]:
     for row in _rows(value, 4, most):
         start, end, level = _numbers(row[:3])
         title = _text(row[3], 300)
-        if not last <= start <= end <= length or not 1 <= level <= 9:
+        if not last <= start <= end <= length or not 1 <= level <= _DEEPEST:
             raise _Broken
         if clean_title(title) != title:
             raise _Broken
@@ -78,6 +91,36 @@ def _pages(value: Any, length: int, most: int) -> list[PageSpan]:
         pages.append(PageSpan(start=start, end=end, number=number))
         last_end, last_number = end, number
     return pages
+
+
+def _cuts(value: Any, document: ParsedDocument, size: ChunkSize) -> tuple[Cut, ...]:
+    """Cuts that leave nothing out: white space alone may stand between two of them."""
+    text = document.text
+    titles = {heading.title: heading.title for heading in document.headings}
+    found = []
+    last_start, last_end = -1, 0
+    for row in _rows(value, 4, len(text)):
+        start, end, tokens = _numbers(row[:3])
+        if not last_start < start < end <= len(text) or end < last_end:
+            raise _Broken
+        if not 1 <= tokens <= size.size or end - start > tokens * _LONGEST_TOKEN:
+            raise _Broken
+        if text[last_end:start].strip():
+            raise _Broken
+        found.append(Cut(start, end, tokens, _path(row[3], titles)))
+        last_start, last_end = start, end
+    if text[last_end:].strip():
+        raise _Broken
+    return tuple(found)
+
+
+def _path(value: Any, titles: Mapping[str, str]) -> tuple[str, ...]:
+    """Titles of the document's headings: many chunks share each of them."""
+    if not isinstance(value, list) or len(value) > _DEEPEST:
+        raise _Broken
+    if any(not isinstance(title, str) or title not in titles for title in value):
+        raise _Broken
+    return tuple(titles[title] for title in value)
 
 
 def _rows(value: Any, width: int, most: int) -> list[list[Any]]:

@@ -16,7 +16,7 @@ from ingestion.parsing import sandbox
 from ingestion.parsing.answers import BROKEN
 from ingestion.parsing.document import clean_title
 from ingestion.parsing.limits import Limits
-from ingestion.parsing.orders import MOST_INDEXES, Task
+from ingestion.parsing.orders import MOST_INDEXES, Ask, Task
 from ingestion.parsing.zip_names import Entry as ArchiveEntry
 from ingestion.parsing.zip_names import clean_name, holds_document
 from minirag.errors import UnreadableSource
@@ -90,7 +90,7 @@ def _extract(raw: RawDocument, indexes: tuple[int, ...], limits: Limits) -> list
 def _ask(raw: RawDocument, limits: Limits, task: Task, indexes: tuple[int, ...] = ()) -> bytes:
     most = limits.zip.total_bytes if task == "extract" else 0
     room = most + _HEADER * (limits.zip.entries if task == "list" else len(indexes)) + _HEADER
-    return sandbox.answers([raw], replace(limits, output_bytes=room), task, indexes)
+    return sandbox.answers([raw], replace(limits, output_bytes=room), Ask(task, indexes))
 
 
 def _entries(found: Any, limits: Limits) -> list[ArchiveEntry]:

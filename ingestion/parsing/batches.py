@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
+from ingestion.chunking import ChunkSize
 from ingestion.parsing import sandbox
 from ingestion.parsing.answers import read_answer
 from ingestion.parsing.limits import Limits
+from ingestion.parsing.orders import Ask
 from minirag.errors import UnreadableSource
 from minirag.formats import PLAIN, kind_of_suffix
 from minirag.types import ParsedDocument, RawDocument
@@ -26,18 +28,22 @@ _ALONE = b'{"alone": true}'
 Parsed = ParsedDocument | UnreadableSource
 
 
-def parse_many(raws: Sequence[RawDocument]) -> list[Parsed]:
-    """What became of each of ``raws``, in order. Blocks; raises ``Unavailable`` as ``parse``."""
+def parse_many(raws: Sequence[RawDocument], cut: ChunkSize | None = None) -> list[Parsed]:
+    """What became of each of ``raws``, in order. Blocks; raises ``Unavailable`` as ``parse``.
+
+    With ``cut`` those that are not long come with their cuts: reading goes on beside the process
+    that asks, and cutting there does too.
+    """
     limits = Limits.from_settings()
     found: dict[int, Parsed] = {}
     for places in _shared(raws):
-        found.update(_together([raws[at] for at in places], places, limits))
-    return [found[at] if at in found else _alone(raw, limits) for at, raw in enumerate(raws)]
+        found.update(_together([raws[at] for at in places], places, limits, cut))
+    return [found[at] if at in found else _alone(raw, limits, cut) for at, raw in enumerate(raws)]
 
 
-def _alone(raw: RawDocument, limits: Limits) -> Parsed:
+def _alone(raw: RawDocument, limits: Limits, cut: ChunkSize | None) -> Parsed:
     try:
-        return sandbox.parse(raw, limits)
+        return sandbox.parse(raw, limits, cut)
     except UnreadableSource as error:
         return error
 
@@ -65,11 +71,11 @@ def _is_plain(raw: RawDocument) -> bool:
 
 
 def _together(
-    raws: Sequence[RawDocument], places: Sequence[int], limits: Limits
+    raws: Sequence[RawDocument], places: Sequence[int], limits: Limits, cut: ChunkSize | None
 ) -> dict[int, Parsed]:
     """Those that could be read, by their places."""
     try:
-        lines = sandbox.answers(raws, limits).splitlines()
+        lines = sandbox.answers(raws, limits, Ask(cut=cut)).splitlines()
     except UnreadableSource:  # one of them costs too much: which one shows when each is alone
         return {}
     if len(lines) != len(raws):
@@ -79,7 +85,7 @@ def _together(
         if line == _ALONE:
             continue
         try:
-            found[at] = read_answer(line, limits.content)
+            found[at] = read_answer(line, limits.content, cut)
         except UnreadableSource as error:
             found[at] = error
     return found

@@ -13,8 +13,10 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
+from ingestion.chunking import cuts
 from ingestion.parsing.document import Built, Hints
 from ingestion.parsing.entries import contents, listed
 from ingestion.parsing.links import page_links, sitemap_urls
@@ -23,11 +25,14 @@ from ingestion.parsing.parsers import parse_bytes
 from ingestion.parsing.sniff import detect
 from minirag.errors import UnreadableSource
 from minirag.formats import PLAIN
+from minirag.types import Heading, ParsedDocument
 
 EXIT_MEMORY = 77
 EXIT_FAILED = 78
 _OUTPUT_FD = 3
 _DOCUMENT_FD = 4
+# The parent cuts what is longer: it has more memory for it, and no clock.
+_LONGEST_CUT = 512 * 1024
 # Characters of a text that are written together: the whole is not copied to be sent.
 _PIECE = 256 * 1024
 _PR_SET_PDEATHSIG = 1
@@ -42,7 +47,7 @@ def run(order: Order, zygote: int, document_fd: int, output_fd: int) -> NoReturn
     status = EXIT_FAILED
     try:
         _give_up_rights(order, zygote, document_fd, output_fd)
-        _TASKS[order.task](order, _read())
+        _TASKS[order.ask.task](order, _read())
         status = 0
     except MemoryError:
         status = EXIT_MEMORY
@@ -76,13 +81,18 @@ def _give_up_rights(order: Order, zygote: int, document_fd: int, output_fd: int)
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, 64),
         (resource.RLIMIT_NPROC, 0),
-        (resource.RLIMIT_AS, order.memory_bytes),
+        (resource.RLIMIT_AS, _address_space() + order.memory_bytes),
     ):
         resource.setrlimit(kind, (value, value))
     # The soft limit sends SIGXCPU, which names the reason; a second later comes SIGKILL.
     resource.setrlimit(resource.RLIMIT_CPU, (order.cpu_seconds, order.cpu_seconds + 1))
     os.nice(5)  # answering people comes before reading files
     gc.disable()
+
+
+def _address_space() -> int:
+    """Bytes that the zygote's own code and tables take: they are no document's cost."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 
 
 def _keep_only(document_fd: int, output_fd: int) -> None:
@@ -116,7 +126,7 @@ def _answer_all(order: Order, data: bytes) -> None:
     for hints, size in zip(order.hints, order.sizes, strict=True):
         answer = _answer(order, hints, data[at : at + size], alone)
         if isinstance(answer, Built):
-            _write_document(answer)
+            _write_document(answer, _cuts(order, answer))
         else:
             _write(json.dumps(answer).encode())
         _write(b"\n")
@@ -136,9 +146,21 @@ def _answer(
         return {"unreadable": "The document is nested too deeply."}
 
 
-def _write_document(built: Built) -> None:
+def _cuts(order: Order, built: Built) -> list[tuple[int, int, int, tuple[str, ...]]] | None:
+    """(start, end, tokens, heading path) of its chunks."""
+    if order.ask.cut is None or len(built.text) > _LONGEST_CUT:
+        return None
+    document = ParsedDocument(
+        built.text, headings=tuple(Heading(*heading) for heading in built.headings)
+    )
+    found = cuts(document, order.ask.cut)
+    return [(cut.start, cut.end, cut.token_count, cut.heading_path) for cut in found]
+
+
+def _write_document(built: Built, places: Any) -> None:
     """``{"document": …}``, the text piece by piece."""
     rest = {field.name: getattr(built, field.name) for field in fields(built)}
+    rest["cuts"] = places
     text = rest.pop("text")
     # Lone surrogates would not encode; normalised text has none, and the parent checks again.
     _write(b'{"document": {"text": "')
@@ -159,7 +181,7 @@ def _list(order: Order, data: bytes) -> None:
 def _extract(order: Order, data: bytes) -> None:
     """For each entry a line of JSON, then as many bytes as it says."""
     password = order.hints[0].password
-    for entry, found in contents(data, order.indexes, order.zip, password):
+    for entry, found in contents(data, order.ask.indexes, order.zip, password):
         if isinstance(found, UnreadableSource):
             _write(json.dumps({"unreadable": found.message}).encode() + b"\n")
         else:
@@ -169,7 +191,7 @@ def _extract(order: Order, data: bytes) -> None:
 
 def _discover(order: Order, data: bytes) -> None:
     """Where a page leads, or what a sitemap names."""
-    find = page_links if order.task == "links" else sitemap_urls
+    find = page_links if order.ask.task == "links" else sitemap_urls
     try:
         answer = find(data, order.hints[0], order.content)
     except UnreadableSource as error:

@@ -15,7 +15,7 @@ from ingestion.parsing import sandbox
 from ingestion.parsing.answers import BROKEN
 from ingestion.parsing.document import clean_title
 from ingestion.parsing.limits import Limits
-from ingestion.parsing.orders import Task
+from ingestion.parsing.orders import Ask, Task
 from minirag.errors import UnreadableSource
 from minirag.formats import LONGEST_URL
 from minirag.types import RawDocument
@@ -66,7 +66,7 @@ def _ask(raw: RawDocument, task: Task, most: int) -> dict[str, Any]:
     limits = Limits.from_settings()
     content = replace(limits.content, inflated_bytes=settings.MINIRAG_SITEMAP_BYTES, rows=most)
     try:
-        answer = json.loads(sandbox.answers([raw], replace(limits, content=content), task))
+        answer = json.loads(sandbox.answers([raw], replace(limits, content=content), Ask(task)))
     except (ValueError, RecursionError) as error:
         raise UnreadableSource(BROKEN) from error
     if not isinstance(answer, dict):

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
+from ingestion.chunking import ChunkSize
 from ingestion.parsing.document import ContentLimits, Hints, ZipLimits
 
 # Parse documents; list the files of an archive; hand some of them over; say where a page leads;
@@ -16,12 +17,27 @@ MOST_INDEXES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """What shall be done with documents.
+
+    ``indexes`` are the entries to extract. ``cut`` asks for the places of a document's chunks too.
+    """
+
+    task: Task = "parse"
+    indexes: tuple[int, ...] = ()
+    cut: ChunkSize | None = None
+
+
+PARSE = Ask()
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """What the parent asks for, beside the documents themselves.
 
     ``hints`` and ``sizes`` (bytes) are of the documents, which stand one behind the other in the
     descriptor. Of several documents only plain ones are parsed: a native parser that a document
-    took over must not answer for its neighbours. ``indexes`` are the entries to extract.
+    took over must not answer for its neighbours.
     """
 
     hints: tuple[Hints, ...]
@@ -32,8 +48,7 @@ class Order:
     wait_seconds: float
     content: ContentLimits = field(default_factory=ContentLimits)
     zip: ZipLimits = field(default_factory=ZipLimits)
-    task: Task = "parse"
-    indexes: tuple[int, ...] = ()
+    ask: Ask = PARSE
 
     def as_json(self) -> bytes:
         return json.dumps(asdict(self)).encode()
@@ -50,6 +65,9 @@ class Order:
             wait_seconds=values["wait_seconds"],
             content=ContentLimits(**values["content"]),
             zip=ZipLimits(**values["zip"]),
-            task=values["task"],
-            indexes=tuple(values["indexes"]),
+            ask=Ask(
+                task=values["ask"]["task"],
+                indexes=tuple(values["ask"]["indexes"]),
+                cut=ChunkSize(**values["ask"]["cut"]) if values["ask"]["cut"] else None,
+            ),
         )

@@ -16,10 +16,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ingestion.chunking import ChunkSize
 from ingestion.parsing.answers import read_answer
 from ingestion.parsing.document import Hints
 from ingestion.parsing.limits import Limits
-from ingestion.parsing.orders import Order, Task
+from ingestion.parsing.orders import PARSE, Ask, Order
 from ingestion.parsing.pipes import READ, Pipe, open_pipe, read_all, write_all
 from minirag.errors import Unavailable, UnreadableSource
 from minirag.types import ParsedDocument, RawDocument
@@ -33,6 +34,8 @@ _GRACE_SECONDS = 5.0
 _IDLE_SECONDS = 60.0
 _PLACE = 120
 _COMMAND = (sys.executable, "-s", "-m", "ingestion.parsing.zygote")
+# A mathematics library's threads would make forking unsafe.
+_ENVIRON = {"OPENBLAS_NUM_THREADS": "1"}
 # Any child can read this.
 _HEALTHY = RawDocument("healthy.txt", b"healthy", "text/plain")
 
@@ -77,24 +80,20 @@ class Sandbox:
         """Process id of the zygote, while there is one."""
         return self._process.pid if self._process else None
 
-    def parse(self, raw: RawDocument, limits: Limits | None = None) -> ParsedDocument:
+    def parse(
+        self, raw: RawDocument, limits: Limits | None = None, cut: ChunkSize | None = None
+    ) -> ParsedDocument:
         """Parse ``raw`` in a child. Blocks up to the wall limit, and while others have the machine.
 
         Raises ``UnreadableSource`` with the reason in plain words, or ``Unavailable`` when no child
         can be had, or only one that gets no processor.
         """
         limits = limits or Limits.from_settings()
-        return read_answer(self.answers([raw], limits), limits.content)
+        return read_answer(self.answers([raw], limits, Ask(cut=cut)), limits.content, cut)
 
-    def answers(
-        self,
-        raws: Sequence[RawDocument],
-        limits: Limits,
-        task: Task = "parse",
-        indexes: tuple[int, ...] = (),
-    ) -> bytes:
+    def answers(self, raws: Sequence[RawDocument], limits: Limits, ask: Ask = PARSE) -> bytes:
         """What one child says of ``raws``: a line for each. Blocks and raises as ``parse``."""
-        order = _order(raws, limits, task, indexes)
+        order = _order(raws, limits, ask)
         with self._in_use():
             try:
                 return self._ask(order, raws, limits)
@@ -211,7 +210,7 @@ class Sandbox:
             self._drop()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            self._command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, cwd=_ROOT, env={}
+            self._command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, cwd=_ROOT, env=_ENVIRON
         )
         theirs.close()
         ours.settimeout(_START_SECONDS)
@@ -251,12 +250,7 @@ class Sandbox:
                 process.wait()
 
 
-def _order(
-    raws: Sequence[RawDocument],
-    limits: Limits,
-    task: Task = "parse",
-    indexes: tuple[int, ...] = (),
-) -> Order:
+def _order(raws: Sequence[RawDocument], limits: Limits, ask: Ask = PARSE) -> Order:
     # An order is one packet: of several documents only the ends of their names go along.
     most = 1000 if len(raws) == 1 else 100
     return Order(
@@ -271,8 +265,7 @@ def _order(
         wait_seconds=limits.wait_seconds,
         content=limits.content,
         zip=limits.zip,
-        task=task,
-        indexes=indexes,
+        ask=ask,
     )
 
 
@@ -280,19 +273,16 @@ _sandbox = Sandbox()
 atexit.register(_sandbox.close)
 
 
-def parse(raw: RawDocument, limits: Limits | None = None) -> ParsedDocument:
+def parse(
+    raw: RawDocument, limits: Limits | None = None, cut: ChunkSize | None = None
+) -> ParsedDocument:
     """Parse ``raw`` in this process's sandbox; see ``Sandbox.parse``."""
-    return _sandbox.parse(raw, limits)
+    return _sandbox.parse(raw, limits, cut)
 
 
-def answers(
-    raws: Sequence[RawDocument],
-    limits: Limits,
-    task: Task = "parse",
-    indexes: tuple[int, ...] = (),
-) -> bytes:
+def answers(raws: Sequence[RawDocument], limits: Limits, ask: Ask = PARSE) -> bytes:
     """Ask this process's sandbox for several documents; see ``Sandbox.answers``."""
-    return _sandbox.answers(raws, limits, task, indexes)
+    return _sandbox.answers(raws, limits, ask)
 
 
 def close() -> None:

@@ -1,7 +1,7 @@
 """The zygote: one small process per worker that has the parsers loaded and forks per document.
 
-A fork costs a tenth of a fresh interpreter. It has one thread (forking with more is unsafe), an
-empty environment (no secret to read) and, where the system allows, no network. It never sees a
+A fork costs a tenth of a fresh interpreter. It has one thread (forking with more is unsafe), no
+environment to read a secret from and, where the system allows, no network. It never sees a
 document: descriptors pass through it to the child. Ends when the worker's end of the socket closes.
 
 Protocol, over a SOCK_SEQPACKET socket at descriptor 0. At start: one JSON hello. Then per order: a
@@ -29,6 +29,7 @@ from ingestion.parsing.child import EXIT_MEMORY, libc
 from ingestion.parsing.document import ContentLimits, Hints
 from ingestion.parsing.orders import Order
 from ingestion.parsing.parsers import parse_bytes
+from minirag.tokens import load_table
 
 _CLONE_NEWNET = 0x40000000
 _CLONE_NEWUSER = 0x10000000
@@ -70,6 +71,7 @@ class Zygote:
     def __init__(self, control: socket.socket) -> None:
         self._control = control
         self._running: dict[int, _Running] = {}  # by pidfd
+        self._cuts = False
 
     def serve(self) -> None:
         while True:
@@ -104,6 +106,10 @@ class Zygote:
             return False
         document_fd, output_fd, status_fd = fds
         order = Order.from_json(data)
+        if order.ask.cut is not None and not self._cuts:
+            self._cuts = True
+            load_table()  # else every child would
+            gc.freeze()
         me = os.getpid()
         pid = os.fork()
         if pid == 0:

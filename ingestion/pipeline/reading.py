@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from ingestion.chunking import ChunkSize, chunk_text
+from ingestion.chunking import ChunkSize, chunks_at, cuts
 from ingestion.loaders import Origin, loader_for
 from ingestion.parsing.batches import parse_many
 from ingestion.pipeline.plans import Facts, stored_facts
@@ -88,9 +88,9 @@ def _raw(source: Source, item: Item) -> RawDocument:
 
 
 def cut(size: ChunkSize, readings: Sequence[Reading]) -> list[Reading]:
-    """Parse (in child processes) and chunk ``readings``; their bytes are let go."""
+    """Parse and chunk ``readings``, mostly in child processes; their bytes are let go."""
     for reading, parsed in zip(
-        readings, parse_many([reading.raw for reading in readings]), strict=True
+        readings, parse_many([reading.raw for reading in readings], size), strict=True
     ):
         reading.raw = RawDocument(reading.raw.key, b"", "", reading.raw.title)
         if isinstance(parsed, UnreadableSource):
@@ -98,7 +98,8 @@ def cut(size: ChunkSize, readings: Sequence[Reading]) -> list[Reading]:
             continue
         reading.parsed = parsed
         reading.text_hash = _digest(parsed.text)
-        reading.chunks = chunk_text(parsed, size=size.size, overlap=size.overlap)
+        places = cuts(parsed, size) if parsed.cuts is None else parsed.cuts
+        reading.chunks = chunks_at(parsed, places)
         if not reading.chunks:
             reading.error = UnreadableSource("There is no text in it.")
     return list(readings)

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingestion.chunking import ChunkSize
 from ingestion.parsing.answers import BROKEN
 from ingestion.parsing.answers import read_answer as read_bounded
 from ingestion.parsing.document import ContentLimits
 from minirag.errors import UnreadableSource
-from minirag.types import Heading, PageSpan, ParsedDocument
+from minirag.types import Cut, Heading, PageSpan, ParsedDocument
 
 GOOD: dict[str, Any] = {
     "text": "Title\n\nBody", "title": "Title", "headings": [[0, 5, 1, "Title"]],
@@ -82,3 +83,36 @@ def test_any_value_anywhere_ends_in_a_document_or_a_refusal(field: str, value: A
         return
     assert all(0 <= h.start <= h.end <= len(document.text) for h in document.headings)
     assert all(0 <= p.start <= p.end <= len(document.text) for p in document.pages)
+
+
+SIZE = ChunkSize(16, 0)
+CUTS = [[0, 5, 1, []], [7, 11, 1, ["Title"]]]
+
+
+def test_cuts_come_with_their_document() -> None:
+    document = read_bounded(answer(cuts=CUTS), ContentLimits(), SIZE)
+    assert document.cuts == (Cut(0, 5, 1), Cut(7, 11, 1, ("Title",)))
+    assert read_bounded(answer(cuts=None), ContentLimits(), SIZE).cuts is None
+    assert read_answer(answer(cuts=CUTS)).cuts is None, "nobody asked for them"
+
+
+@pytest.mark.parametrize(
+    "cuts",
+    [
+        {}, 3, [[0, 11, 1]], [[0, 11, 1, None]], [[0, 11, 1, "Title"]], [[0, 11, True, []]],
+        [[0, 12, 1, []]], [[-1, 11, 1, []]], [[0, 0, 1, []], [0, 11, 1, []]],
+        [[0, 11, 0, []]], [[0, 11, 17, []]], [[0, 11, 1, ["Other"]]], [[0, 11, 1, ["Title"] * 10]],
+        [[0, 11, 1, []], [0, 11, 1, []]], [[0, 11, 1, []], [7, 9, 1, []]],
+        [], [[0, 5, 1, []]], [[7, 11, 1, []]], [[0, 5, 1, []], [8, 11, 1, []]],
+    ],
+)  # fmt: skip
+def test_cuts_that_do_not_hold_the_text_are_refused(cuts: Any) -> None:
+    with pytest.raises(UnreadableSource) as caught:
+        read_bounded(answer(cuts=cuts), ContentLimits(), SIZE)
+    assert caught.value.message == BROKEN
+
+
+def test_a_chunk_is_no_longer_than_its_tokens_can_be() -> None:
+    data = answer(text="x" * 300, headings=[], pages=[], cuts=[[0, 300, 2, []]])
+    with pytest.raises(UnreadableSource):
+        read_bounded(data, ContentLimits(), SIZE)

@@ -239,7 +239,7 @@ def test_an_entry_over_the_size_of_an_upload_fails_alone() -> None:
 def test_what_costs_the_child_too_much_fails_alone() -> None:
     noise = bytes(range(256)) * 4 * 1024 * 30  # 30 MiB
     raw = archive(make_zip({"a.bin": noise, "b.txt": b"small"}))
-    limits = Limits(memory_bytes=100 << 20, zip=ZipLimits(entry_bytes=1 << 30, ratio=100_000))
+    limits = Limits(memory_bytes=40 << 20, zip=ZipLimits(entry_bytes=1 << 30, ratio=100_000))
     found = taken(raw, limits)
     assert found["b.txt"] == b"small" and "memory" in str(found["a.bin"])
 

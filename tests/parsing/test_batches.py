@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ingestion.chunking import ChunkSize, chunk_text, chunks_at
 from ingestion.parsing import sandbox
 from ingestion.parsing.batches import parse_many
 from ingestion.parsing.limits import Limits
@@ -44,6 +45,26 @@ def test_plain_documents_share_a_child(asked: list[int]) -> None:
     together = parse_many(raws)
     assert asked == [32, 8]
     assert together == [sandbox.parse(raw) for raw in raws]
+
+
+@pytest.mark.parametrize("size", [ChunkSize(448, 0), ChunkSize(32, 8)])
+def test_cuts_are_those_that_the_parent_would_make(size: ChunkSize) -> None:
+    words = " ".join(f"The {n}th rule says what is allowed." for n in range(120))
+    raws = [
+        markdown("a.md", f"# One\n\nShort.\n\n## Two\n\n{words}"),
+        markdown("b.md", "Grüße 👩‍👩‍👧 " * 300),
+        RawDocument("c.docx", make_docx(), ""),
+    ]
+    for parsed in parse_many(raws, size):
+        assert isinstance(parsed, ParsedDocument) and parsed.cuts is not None
+        made = chunk_text(parsed, size=size.size, overlap=size.overlap)
+        assert chunks_at(parsed, parsed.cuts) == made and made
+
+
+def test_what_is_long_is_left_to_the_parent() -> None:
+    raw = markdown("long.md", "All of it. " * 60_000)
+    (parsed,) = parse_many([raw], ChunkSize(448, 0))
+    assert isinstance(parsed, ParsedDocument) and parsed.cuts is None
 
 
 def test_other_kinds_are_parsed_alone(asked: list[int]) -> None:
@@ -85,7 +106,7 @@ def test_one_that_costs_too_much_fails_alone(
 def test_an_answer_for_too_few_counts_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
     ask = sandbox.answers
 
-    def short(raws: Any, limits: Limits) -> bytes:
+    def short(raws: Any, limits: Limits, _ask: Any) -> bytes:
         return ask(raws, limits).split(b"\n")[0] + b"\n"
 
     monkeypatch.setattr(sandbox, "answers", short)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -129,11 +130,12 @@ def test_the_child_has_given_up_its_rights(sandbox: Sandbox) -> None:
             os.sched_yield()
         limits = {name: _limit(child, name) for name in ("Max file size", "Max core file size")}
         memory = _limit(child, "Max address space")
+        own = int(Path(f"/proc/{zygote}/statm").read_text().split()[0]) * resource.getpagesize()
         os.kill(child, signal.SIGKILL)
         with pytest.raises(UnreadableSource):
             heavy.result(20)
     assert all(value.split()[0] == "0" for value in limits.values())
-    assert memory.split()[0] == str(512 << 20)
+    assert abs(int(memory.split()[0]) - (512 << 20) - own) < 8 << 20, "beside the parsers' code"
 
 
 def _limit(pid: int, name: str) -> str:
@@ -145,7 +147,7 @@ def _limit(pid: int, name: str) -> str:
 
 def test_the_zygote_has_one_thread_no_secret_and_no_network(sandbox: Sandbox) -> None:
     zygote = zygote_of(sandbox)
-    assert Path(f"/proc/{zygote}/environ").read_bytes() == b""
+    assert Path(f"/proc/{zygote}/environ").read_bytes() == b"OPENBLAS_NUM_THREADS=1\0"
     assert "Threads:\t1\n" in Path(f"/proc/{zygote}/status").read_text()
     if sandbox.network_refused:
         assert Path(f"/proc/{zygote}/ns/net").readlink() == Path("/proc/self/ns/net").readlink()
@@ -156,7 +158,7 @@ def test_the_zygote_has_one_thread_no_secret_and_no_network(sandbox: Sandbox) ->
 def test_the_parsers_bring_neither_django_nor_the_settings(tmp_path: Path) -> None:
     code = (
         "import sys, json, ingestion.parsing.zygote;"
-        "print(json.dumps([m for m in ('django', 'numpy', 'minirag.settings', 'httpx')"
+        "print(json.dumps([m for m in ('django', 'minirag.settings', 'httpx')"
         " if m in sys.modules]))"
     )
     run = subprocess.run(
