@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import attrgetter
 from uuid import UUID
 
 from ingestion import pauses
@@ -113,19 +114,26 @@ def store_points(run: JobRun, index: Index, points: Sequence[Point], progress: P
 
 def round_size(index: Index) -> int:
     """Chunks that are embedded at the same time."""
-    return max(1, index.parallel) * min(index.embedder.batch_limit, MOST_TEXTS)
+    return _lanes(index) * _most(index)
+
+
+def _lanes(index: Index) -> int:
+    return max(1, index.parallel)
+
+
+def _most(index: Index) -> int:
+    """Texts of one call."""
+    return min(index.embedder.batch_limit, MOST_TEXTS)
 
 
 def _rounds(index: Index, todo: Sequence[Todo]) -> Iterator[list[Sequence[Todo]]]:
-    """Batches that go out at the same time, of nearly equal size."""
-    lanes = max(1, index.parallel)
-    most = min(index.embedder.batch_limit, MOST_TEXTS)
-    at = 0
-    while at < len(todo):
-        left = todo[at : at + round_size(index)]
-        size = min(most, max(_LEAST_TEXTS, -(-len(left) // lanes)))
-        yield [left[start : start + size] for start in range(0, len(left), size)]
-        at += len(left)
+    """Batches that go out at the same time, dealt out by length: none is waited for for long."""
+    size = round_size(index)
+    for at in range(0, len(todo), size):
+        left = sorted(todo[at : at + size], key=attrgetter("token_count"), reverse=True)
+        most = min(_most(index), max(_LEAST_TEXTS, -(-len(left) // _lanes(index))))
+        batches = -(-len(left) // most)
+        yield [left[lane::batches] for lane in range(batches)]
 
 
 def _embedded(

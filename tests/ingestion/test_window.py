@@ -1,11 +1,20 @@
-"""A window's size follows the model's pace, within bounds."""
+"""A window's size follows the model's pace, within bounds; a round's calls end together."""
 
 from __future__ import annotations
 
+from collections import Counter
+from types import SimpleNamespace
+from typing import cast
 from uuid import uuid4
 
+import pytest
+
+from ingestion.pipeline import vectors
+from ingestion.pipeline.index import Index
 from ingestion.pipeline.plans import DocumentPlan
+from ingestion.pipeline.vectors import Todo
 from ingestion.pipeline.window import Window
+from minirag.providers.fakes import FakeEmbedder
 
 
 def plan(fresh: int = 10, text: str = "") -> DocumentPlan:
@@ -47,3 +56,21 @@ def test_documents_and_text_bound_it_whatever_is_new() -> None:
     assert window.full and len(window.take()) == 128
     window.add(plan(fresh=0, text="x" * 8_000_000))
     assert window.full
+
+
+@pytest.mark.parametrize("count", [1, 15, 17, 100, 256, 300])
+def test_what_goes_out_together_takes_about_the_same_time(count: int) -> None:
+    index = cast(Index, SimpleNamespace(parallel=2, embedder=FakeEmbedder(dimensions=2)))
+    tokens = [1 + (n * 37) % 448 for n in range(count)]
+    todo = [
+        Todo(uuid4(), uuid4(), uuid4(), uuid4(), f"text {n}", f"{n}", size)
+        for n, size in enumerate(tokens)
+    ]
+    rounds = list(vectors._rounds(index, todo))
+    assert Counter(one.digest for batches in rounds for batch in batches for one in batch) == (
+        Counter(one.digest for one in todo)
+    ), "each text once"
+    for batches in rounds:
+        assert len(batches) <= 2 and all(0 < len(batch) <= 128 for batch in batches)
+        sums = [sum(one.token_count for one in batch) for batch in batches]
+        assert max(sums) - min(sums) <= max(tokens) or len(batches) == 1
