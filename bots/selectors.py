@@ -12,7 +12,7 @@ from minirag.types import Credentials
 from tenants.context import AuthContext
 
 # Four characters of a shorter key would be a good part of it.
-_SHORTEST_SHOWN = 12
+_SHORTEST_SHOWN = 8
 
 
 def list_bots(auth: AuthContext) -> QuerySet[BotProfile]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from http import HTTPStatus
 from typing import Any
 
 from django.http.response import HttpResponseBase
@@ -14,7 +15,7 @@ from rest_framework.views import APIView
 
 from bots.models import BotProfile
 from bots.selectors import bot_by_public_id
-from chat.cors import allow_origin, is_preflight, preflight
+from chat.cors import allow_origin, embedding_origins, is_preflight, preflight
 from chat.serializers import WidgetSessionInput, WidgetSessionOutput
 from chat.widget import check_origin, own_origins
 from minirag.api.context import info_of
@@ -44,7 +45,11 @@ class WidgetSessionView(APIView):
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if is_preflight(request):
             return preflight(request, ("POST",))
-        return super().dispatch(request, *args, **kwargs)
+        response = super().dispatch(request, *args, **kwargs)
+        if response.status_code >= HTTPStatus.BAD_REQUEST:
+            # A page with a widget reads why it got no session; which widget may not be known.
+            allow_origin(request, response, embedding_origins())
+        return response
 
     @extend_schema(
         operation_id="widget_session",

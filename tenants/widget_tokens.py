@@ -44,14 +44,26 @@ def issue(bot_id: UUID, tenant_id: UUID, visitor_id: UUID, origin: str) -> tuple
     return PREFIX + jwt.encode(claims, derived_key(_PURPOSE), algorithm="HS256"), expires_at
 
 
+def page_of(raw: str) -> str | None:
+    """Origin of the page that a session was given to, also when it has ended; None if forged."""
+    try:
+        return _read(raw, ended=True).origin
+    except Unauthenticated:
+        return None
+
+
 def verify(raw: str) -> WidgetClaims:
     """Raises ``Unauthenticated``."""
+    return _read(raw, ended=False)
+
+
+def _read(raw: str, *, ended: bool) -> WidgetClaims:
     try:
         claims = jwt.decode(
             raw.removeprefix(PREFIX),
             derived_key(_PURPOSE),
             algorithms=["HS256"],
-            options={"require": ["exp", "bot", "tid", "vis", "org"]},
+            options={"require": ["exp", "bot", "tid", "vis", "org"], "verify_exp": not ended},
         )
         return WidgetClaims(
             UUID(claims["tid"]),

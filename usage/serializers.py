@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from minirag.api.moments import PeriodParams, bounds
 from minirag.api.serializers import PageParams, StrictQuery
-from minirag.errors import Invalid
 from usage.models import UsageEvent, UsageKind, UsageStatus
 from usage.money import usd
 from usage.selectors import GroupBy, Period, UsageSum
@@ -21,51 +18,7 @@ from usage.selectors import GroupBy, Period, UsageSum
 DEFAULT_DAYS = 30
 
 
-@extend_schema_field(OpenApiTypes.STR)
-class MomentField(serializers.Field[datetime, str, str, Any]):
-    """A date or an RFC 3339 time. ``last`` reads a date as the end of that day (UTC)."""
-
-    def __init__(self, *, last: bool = False, **kwargs: Any) -> None:
-        self.last = last
-        super().__init__(**kwargs)
-
-    def to_internal_value(self, data: str) -> datetime:
-        try:
-            return self._moment(data)
-        except (ValueError, OverflowError) as error:
-            why = "A date or a time such as 2026-11-23 or 2026-11-23T08:00:00Z."
-            raise serializers.ValidationError(why) from error
-
-    def to_representation(self, value: datetime) -> str:
-        return value.isoformat()
-
-    def _moment(self, text: str) -> datetime:
-        if day := parse_date(text):
-            return _start(day + timedelta(days=int(self.last)))
-        moment = parse_datetime(text)
-        if moment is None:
-            raise ValueError(text)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _start(day: date) -> datetime:
-    return datetime.combine(day, time.min, tzinfo=UTC)
-
-
-class _PeriodParams(serializers.Serializer[Any]):
-    """``from`` is a word of the language, so the two bounds are added by name."""
-
-    def get_fields(self) -> dict[str, Any]:
-        help_from = "From this date or time on."
-        help_to = "Up to this time, or to the end of this date (UTC)."
-        return {
-            **super().get_fields(),
-            "from": MomentField(required=False, help_text=help_from),
-            "to": MomentField(required=False, last=True, help_text=help_to),
-        }
-
-
-class UsageParams(_PeriodParams, StrictQuery):
+class UsageParams(PeriodParams, StrictQuery):
     """Sums of a period; without ``from``, of its last 30 days."""
 
     group_by = serializers.ChoiceField(
@@ -73,7 +26,7 @@ class UsageParams(_PeriodParams, StrictQuery):
     )
 
 
-class EventParams(_PeriodParams, PageParams):
+class EventParams(PeriodParams, PageParams):
     """Filters of the ledger's rows."""
 
     kind = serializers.ChoiceField(choices=UsageKind.choices, required=False)
@@ -84,10 +37,7 @@ class EventParams(_PeriodParams, PageParams):
 
 def period_of(params: Mapping[str, Any]) -> Period:
     """Raises ``Invalid`` where the end is not behind the start."""
-    start, end = params.get("from"), params.get("to")
-    if start and end and start >= end:
-        raise Invalid.field("to", "The period ends before it begins.")
-    return Period(start, end)
+    return Period(*bounds(params))
 
 
 def bounded(period: Period) -> Period:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
+from unicodedata import combining
 
 from charset_normalizer import from_bytes
 
@@ -27,6 +28,12 @@ _LEGACY = [
 ]  # fmt: skip
 _SAMPLE = 64 * 1024
 _ODD = re.compile(rb"[\x80-\xff]")
+# What no text needs: a backspace, an escape and the old end of a file do stand in some.
+_CONTROLS = re.compile(rb"[\x00-\x07\x0e-\x19\x1c-\x1f\x7f]")
+# Bytes that tell whether it is text. The share of such characters that one may hold, in UTF-8 and
+# in any other encoding, and the share of letters, digits and blanks that the latter has at least.
+_LOOKED_AT = 8192
+_STRANGE_UTF8, _STRANGE, _WORDLIKE = 0.1, 0.02, 0.6
 # Bytes that are decoded together.
 _PIECE = 64 * 1024
 
@@ -89,18 +96,49 @@ def _declared(data: bytes) -> str | None:
 
 
 def _bare_utf16(data: bytes) -> str | None:
-    sample = data[: 4096 & ~1]
+    sample = data[:4096]
     half = max(1, len(sample) // 2)
     odd, even = sample[1::2].count(0) / half, sample[0::2].count(0) / half
     if odd > 0.3 and even < 0.05:
-        return "utf-16-le"
-    return "utf-16-be" if even > 0.3 and odd < 0.05 else None
+        return "utf-16-le" if _begins(sample, "utf-16-le") else None
+    return "utf-16-be" if even > 0.3 and odd < 0.05 and _begins(sample, "utf-16-be") else None
+
+
+def _begins(sample: bytes, encoding: str) -> bool:
+    """Whether a text in ``encoding`` may begin so: it has no control characters."""
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(sample)
+    except UnicodeDecodeError:
+        return False
+    return not _CONTROLS.search(text.encode("utf-8", "replace"))
 
 
 def looks_binary(data: bytes) -> bool:
-    """NUL bytes in what no Unicode encoding explains."""
-    sample = data[:8192]
-    return b"\0" in sample and not has_bom(data) and _bare_utf16(sample) is None
+    """Whether no text begins so: NUL bytes, many control characters, or hardly a letter.
+
+    What is no UTF-8 has to look better than what is: any bytes are some letters in cp1252.
+    """
+    sample = data[:_LOOKED_AT]
+    if has_bom(data):
+        return False
+    if b"\0" in sample:
+        return _bare_utf16(sample) is None
+    strange = len(_CONTROLS.findall(sample)) / len(sample)
+    if _begins_utf8(sample):
+        return strange > _STRANGE_UTF8
+    if strange > _STRANGE:
+        return True
+    text = sample.decode(_declared(sample) or _guess(sample), "replace")
+    wordlike = sum(1 for char in text if char.isalnum() or char.isspace() or combining(char))
+    return wordlike < _WORDLIKE * len(text)
+
+
+def _begins_utf8(sample: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(sample)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _guess(data: bytes) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import IO, Any, NoReturn
 
 from django.conf import settings
+from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import JSONRenderer
 
@@ -90,6 +91,9 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
+        packed = stream.META.get("HTTP_CONTENT_ENCODING", "") if hasattr(stream, "META") else ""
+        if packed.lower() not in ("", "identity"):
+            raise UnsupportedMediaType(packed)  # RFC 9110, 8.4: as of a type that is not read
         limit = settings.MINIRAG_MAX_BODY_BYTES
         length = stream.META.get("CONTENT_LENGTH") or "0" if hasattr(stream, "META") else "0"
         if length.isdigit() and int(length) > limit:

@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from minirag.api.moments import bounds
 from minirag.api.serializers import page_of
 from tenants.api_base import TenantView
 from tenants.models import TokenScope
@@ -26,11 +27,12 @@ class AuditEvents(TenantView):
     )
     def get(self, request: Request) -> Response:
         wanted = self.params(AuditParams)
+        since, until = bounds(wanted)
         rows = list_audit_events(
             self.auth,
             actor=wanted.get("actor", ""),
             action=wanted.get("action", ""),
-            since=wanted.get("from"),
-            until=wanted.get("to"),
+            since=since,
+            until=until,
         )
         return self.page(rows, AuditEventSerializer)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rest_framework import serializers
 
+from minirag.api.moments import PeriodParams
 from minirag.api.serializers import PageParams
 from tenants.models import AuditEvent
 
@@ -29,11 +28,6 @@ class AuditEventSerializer(serializers.ModelSerializer[AuditEvent]):
         ]
 
 
-class AuditParams(PageParams):
+class AuditParams(PeriodParams, PageParams):
     actor = serializers.CharField(max_length=254, required=False)
     action = serializers.CharField(max_length=80, required=False)
-    to = serializers.DateTimeField(required=False)
-
-    def get_fields(self) -> dict[str, Any]:
-        # "from" is a word of Python's.
-        return {**super().get_fields(), "from": serializers.DateTimeField(required=False)}

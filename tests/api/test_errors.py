@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from typing import Any
 
 import pytest
@@ -139,6 +140,14 @@ def test_good_bodies(client_a: Client) -> None:
         assert answer.status_code in (200, 201) and answer.json()["ratio"] == 1.0
     nul = client_a.post("/v1/items", '{"name": "a\\\\u0000"}', content_type=JSON)
     assert nul.status_code == 201  # a backslash and five letters, no NUL
+
+
+def test_packed_bodies(client_a: Client) -> None:
+    packed = gzip.compress(b'{"name": "a"}')
+    answer = client_a.post(
+        "/v1/items", packed, content_type=JSON, headers={"content-encoding": "gzip"}
+    )
+    code(answer, 415, "unsupported_media_type")
 
 
 def test_content_types(client_a: Client) -> None:

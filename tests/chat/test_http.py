@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from chat.event_logs import event_log
 from chat.models import DailyWidgetCount
 from minirag.errors import ProviderMisconfigured
 from sources.models import Chunk, Document, Source
+from tenants import widget_tokens
 from tenants.scope import tenant_scope
 from tests.cast import client_for, token_of
 from tests.chat.conftest import PARTS, House, SteeredModel
@@ -32,8 +34,8 @@ class Api:
         self._client = AsyncClient(raise_request_exception=False)
         self._headers = {"authorization": f"Bearer {token}"}
 
-    async def get(self, path: str) -> Any:
-        return await self._client.get(path, headers=self._headers)
+    async def get(self, path: str, **headers: str) -> Any:
+        return await self._client.get(path, headers={**self._headers, **headers})
 
     async def delete(self, path: str) -> Any:
         return await self._client.delete(path, headers=self._headers)
@@ -381,6 +383,35 @@ async def test_preflight_needs_no_credential_and_names_only_allowed_origins(hous
             )
             assert answer.status_code == 204
             assert (answer.get("Access-Control-Allow-Origin") == origin) is expected
+
+
+async def test_the_page_reads_why_it_got_no_session(house: House) -> None:
+    page = "https://shop.example"
+    for data in ({}, {"public_id": house.bot.widget_public_id, "x": 1}, {"public_id": "nobody"}):
+        answer = await AsyncClient().post(
+            "/widget/v1/session", data, content_type="application/json", headers={"origin": page}
+        )
+        assert answer.status_code in (400, 404)
+        assert answer["Access-Control-Allow-Origin"] == page and "Origin" in answer["Vary"]
+    refused = await session(house, "https://evil.example", x=1)
+    assert refused.status_code == 400 and "Access-Control-Allow-Origin" not in refused
+
+
+async def test_the_page_reads_that_its_session_has_ended(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = "https://shop.example"
+    monkeypatch.setattr(widget_tokens, "LIFETIME", timedelta(minutes=-1))
+    token = (await session(house, page)).json()["token"]
+    for answer in (
+        await Api(token).get("/v1/chats", origin=page),
+        await post(Api(token), "/chat", body(house), origin=page),
+    ):
+        assert answer.status_code == 401, answer.content
+        assert answer["Access-Control-Allow-Origin"] == page
+    for raw, origin in ((token[:-4] + "AAAA", page), (token, "https://evil.example")):
+        refused = await Api(raw).get("/v1/chats", origin=origin)
+        assert refused.status_code == 401 and "Access-Control-Allow-Origin" not in refused
 
 
 async def test_a_widgets_day_is_bounded_and_no_visitor_spends_it_all(house: House) -> None:

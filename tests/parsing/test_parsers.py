@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from ingestion.parsing.document import Built, ContentLimits, Hints
@@ -102,10 +104,14 @@ def test_html_in_the_encoding_that_it_declares() -> None:
         ("Die Größe beträgt fünf Äpfel – “so”", "cp1252"),
         ("Съешь ещё этих мягких французских булок", "cp1251"),
         ("これは日本語の文章です。今日は天気がいい。", "cp932"),
+        ("Preis: 12.50 – 3 für 2 €", "cp1252"),
+        ("\x1b[1mfett\x1b[0m, und ein Löwe\x1a", "cp1252"),
+        ("one\x01two, and the rest of a long log line", "utf-8"),
     ],
 )
 def test_encodings_are_found_out(text: str, encoding: str) -> None:
-    assert parse(text.encode(encoding), "a.txt").text == text.removeprefix("\ufeff")
+    found = parse(text.encode(encoding), "a.txt").text
+    assert found == normalize_text(text.removeprefix("\ufeff"))
 
 
 def test_pdf_pages_and_bookmarks_stand_at_their_places() -> None:
@@ -205,6 +211,11 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500)
         (make_zip({"a.txt": b"x"}), "a.docx", "an archive"),
         (bytes(range(256)) * 20, "a.bin", "Supported are txt, md, rst"),
         (bytes(range(256)) * 20, "a.txt", "Supported are txt, md, rst"),
+        (b"\0\1\2\3bad", "a.md", "Supported are txt, md, rst"),
+        (b"\1\2\3\4 some words \5\6", "a.txt", "Supported are txt, md, rst"),
+        (Random(3).randbytes(64), "a.txt", "Supported are txt, md, rst"),
+        (Random(25603).randbytes(256), "a.csv", "Supported are txt, md, rst"),
+        (Random(5).randbytes(400), "a.html", "Supported are txt, md, rst"),
         (b"plain words", "a.xyz", "Supported are txt, md, rst"),
     ],
 )

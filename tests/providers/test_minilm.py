@@ -43,6 +43,22 @@ def test_nothing_of_a_long_text_is_cut() -> None:
     assert ended @ query > plain @ query + 0.05
 
 
+def test_a_question_of_any_length_is_answered_in_time() -> None:
+    """Its beginning and its end are read: what is asked stands in one of them."""
+    embedder = local_embedder()
+    asked = "How much cinnamon does the secret recipe need? "
+    filler = LONG * 700
+    for text in (asked * 8 + filler, filler + asked * 8):
+        answer = embedder.embed([text], purpose="query")
+        assert answer.usage.input_tokens == 4 * (WINDOW - 2) + 2
+        plain = embedder.embed([filler], purpose="query")
+        about = embedder.embed([asked], purpose="query").vectors[0]
+        assert answer.vectors[0] @ about > plain.vectors[0] @ about + 0.05
+    short = LONG * 50
+    whole = embedder.embed([short], purpose="document").vectors
+    np.testing.assert_array_equal(whole, embedder.embed([short], purpose="query").vectors)
+
+
 def test_windows_change_nothing_for_a_text_that_fits() -> None:
     embedder = local_embedder()
     short = LONG * 10

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from tenants import audit
 from tenants.context import system_context
@@ -89,6 +91,11 @@ def test_filters_and_foreign_rows(tenant: Tenant, client_a: Client, client_b: Cl
     assert listed(actor="nobody") == []
     assert listed(to="2020-01-01T00:00:00Z") == []
     assert listed(**{"from": "2020-01-01T00:00:00Z"}) == ["api_token.create", "tenant.update"]
+    today = timezone.now().date()
+    assert len(listed(**{"from": f"{today}", "to": f"{today}"})) == 2, "the whole day"
+    assert listed(to=f"{today - timedelta(days=1)}") == []
+    turned = client_a.get("/v1/audit-events?from=2026-11-29&to=2026-11-01")
+    assert turned.status_code == 400 and turned.json()["error"]["fields"].keys() == {"to"}
     bad = client_a.get("/v1/audit-events?from=yesterday").json()["error"]
     assert bad["fields"].keys() == {"from"}
 

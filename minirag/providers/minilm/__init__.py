@@ -2,7 +2,9 @@
 
 Method: all-MiniLM-L6-v2 (Wang et al. 2020; sentence-transformers), int8 weights on onnxruntime,
 mean pooling over the last layer, L2. It reads 256 word pieces at a time; a longer text is embedded
-window by window and the windows' means are averaged by length, so nothing of it is cut away.
+window by window and the windows' means are averaged by length, so nothing of it is cut away. Of a
+question only its beginning and its end are read, where it is longer than a passage can be: a mean
+over pages says nothing any more, and somebody waits.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -30,6 +32,8 @@ DIMENSIONS = 384
 _KEPT_QUERIES = 64
 # Word pieces of one window, [CLS] and [SEP] included: what the model was tuned on.
 WINDOW = 256
+# Windows of a question at most, half of them from its beginning and half from its end.
+_QUESTION_WINDOWS = 4
 _CLS, _SEP = 101, 102
 _VOCAB = Path(__file__).parent / "vocab.txt"
 _VOCAB_SHA256 = "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"
@@ -98,7 +102,7 @@ class MiniLMEmbedder:
     def __init__(self) -> None:
         self._lock = Lock()
         self._loaded: _Model | None = None
-        self._query = lru_cache(maxsize=_KEPT_QUERIES)(self._embed_one)
+        self._query = lru_cache(maxsize=_KEPT_QUERIES)(partial(self._embed_one, question=True))
 
     def dimensions(self) -> int:
         return DIMENSIONS
@@ -121,10 +125,13 @@ class MiniLMEmbedder:
         """Word pieces of ``text``, with the two that frame it."""
         return len(self._ids(self._model(), text)) + 2
 
-    def _embed_one(self, text: str) -> tuple[Vector, int]:
+    def _embed_one(self, text: str, *, question: bool = False) -> tuple[Vector, int]:
         """The vector, shape (384,), and its tokens. Kept ones are shared: never write to them."""
         model = self._model()
         ids = self._ids(model, text)
+        half = _QUESTION_WINDOWS // 2 * (WINDOW - 2)
+        if question and len(ids) > 2 * half:
+            ids = np.concatenate((ids[:half], ids[-half:]))
         return self._vector(model, ids), len(ids) + 2
 
     def _model(self) -> _Model:
