@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from unicodedata import combining
 
-from charset_normalizer import from_bytes
+from ingestion.parsing import legacy
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -21,11 +21,6 @@ _DECLARED = re.compile(
     rb"""|<\?xml[^>]{0,100}?encoding\s*=\s*["']([A-Za-z0-9_.:-]{2,40})""",
     re.IGNORECASE,
 )
-# What legacy files are really in; a free choice among 90 codecs guesses oddities for short texts.
-_LEGACY = [
-    "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256",
-    "cp932", "euc_jp", "gb18030", "big5", "cp949", "koi8_r",
-]  # fmt: skip
 _SAMPLE = 64 * 1024
 _ODD = re.compile(rb"[\x80-\xff]")
 # What no text needs: a backspace, an escape and the old end of a file do stand in some.
@@ -146,5 +141,4 @@ def _guess(data: bytes) -> str:
     odd = _ODD.search(data)
     start = max(0, odd.start() - 1024) if odd else 0
     sample = data[start : start + _SAMPLE]
-    best = from_bytes(sample, cp_isolation=_LEGACY).best()
-    return best.encoding if best else "cp1252"
+    return legacy.guess(sample)
