@@ -18,6 +18,8 @@ from tests.processes import Processes, environment, free_port, processes, wait_f
 # Crawls and batteries of questions ask more in a minute than a person does.
 _NO_LIMITS = {"MINIRAG_RATE_API": "0", "MINIRAG_RATE_WIDGET": "0", "MINIRAG_RATE_CHAT": "0"}
 
+_DRAFT = "demo.draft.json"
+
 
 @contextmanager
 def demo_server(factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
@@ -25,7 +27,7 @@ def demo_server(factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     read = once(factory, "demo-read", _read_documents)
     data = factory.mktemp("demo") / "data"
     shutil.copytree(read / "data", data)
-    (data / "demo.json").unlink()
+    (data / "demo.json").rename(data / _DRAFT)
     with processes(data.parent, environment(data, **_NO_LIMITS)) as group:
         yield _ready(group, data)
 
@@ -46,7 +48,7 @@ def _ready(group: Processes, data: Path) -> dict[str, Any]:
 
     def ready() -> bool:
         assert server.running(), server.output
-        return announced.exists()
+        return announced.exists() and not (data / _DRAFT).exists()
 
     wait_for("the demo is ready", ready, 180)
     state: dict[str, Any] = json.loads(announced.read_text())

@@ -59,6 +59,7 @@ def write_draft(state: DemoState) -> None:
 def announce(state: DemoState) -> None:
     """The set is ingested: from now on ``demo.json`` is there."""
     _write(final_path(), state)
+    draft_path().unlink(missing_ok=True)  # credentials lie in one place
 
 
 def _write(path: Path, state: DemoState) -> None:
