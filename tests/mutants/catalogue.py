@@ -206,6 +206,18 @@ CREDENTIALS = {
         'options={"verify_signature": False, "require": ["exp",',
         _FORGED,
     ),
+    "widget: an ended session": Mutant(
+        "tenants/widget_tokens.py",
+        "return _read(raw, ended=False)",
+        "return _read(raw, ended=True)",
+        _CHAT,
+    ),
+    "parser: a child that leaves text out": Mutant(
+        "ingestion/parsing/answers.py",
+        "    if text[last_end:].strip():",
+        "    if False:",
+        "tests/parsing/test_answers.py",
+    ),
     "secrets: sealed for anybody": Mutant(
         "minirag/fields.py",
         "info=context.encode())",
