@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 
 from django.http import HttpRequest
 from drf_spectacular.utils import OpenApiExample, extend_schema
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ingestion.serializers import IngestJobSerializer
 from ingestion.services import schedule_delete, schedule_ingest
+from minirag.api.parsers import FileFormParser
 from minirag.api.serializers import NoBody, PageParams, page_of
 from minirag.errors import ErrorCode
 from sources.receiving import CappedUploadHandler
@@ -135,7 +135,7 @@ class SourceUploadView(TenantView):
     actions: ClassVar = {"POST": "source.upload"}
     failures: ClassVar = {"POST": (ErrorCode.QUOTA_EXCEEDED,)}
     path_objects: ClassVar = {"source_id": access_source}
-    parser_classes = [MultiPartParser]
+    parser_classes = [FileFormParser]
     idempotent = True
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:

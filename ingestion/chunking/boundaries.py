@@ -6,7 +6,10 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-_SENTENCE = re.compile("[.!?…]+[\"'”’»)\\]]*\\s+|[。！？；｡؟۔।॥]+[\"'”’»）」』】]*\\s*")
+# Begun at the first of several marks only: a line of a hundred thousand dots is read once.
+_SENTENCE = re.compile(
+    "(?<![.!?…])[.!?…]++[\"'”’»)\\]]*+\\s+|[。！？；｡؟۔।॥]+[\"'”’»）」』】]*\\s*"
+)
 _BEGINNING = re.compile(f"{_SENTENCE.pattern}|\n+")
 # Ends of lines that are compared for one cut.
 _CANDIDATES = 8

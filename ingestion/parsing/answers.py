@@ -9,17 +9,22 @@ from typing import Any
 
 from ingestion.chunking import ChunkSize
 from ingestion.parsing.document import ContentLimits, clean_title
+from ingestion.parsing.orders import LONGEST_CUT
 from ingestion.parsing.text import is_normal
 from minirag.errors import UnreadableSource
+from minirag.tokens import count_tokens
 from minirag.types import Cut, Heading, JSONScalar, PageSpan, ParsedDocument
 
 _METADATA_KEYS = frozenset(
     {"page_count", "pages_without_text", "headings_left_out", "records_left_out"}
 )
 
-# The lowest level of a heading; code points that one token has at most.
+# The lowest level of a heading.
 _DEEPEST = 9
-_LONGEST_TOKEN = 128
+# Code points that a token has at most; and where a chunk has more of them, its tokens are counted.
+_LONGEST_TOKEN, _LONG_TOKEN = 128, 10
+# Overlaps may make the chunks this many times as long as their text, together.
+_MOST_COPIES = 4
 
 BROKEN = "The document could not be read: its parser gave a broken answer."
 
@@ -42,6 +47,8 @@ def read_answer(data: bytes, limits: ContentLimits, cut: ChunkSize | None = None
         document = _document(answer["document"], limits)
         if cut is None or answer["document"].get("cuts") is None:
             return document
+        if len(document.text) > LONGEST_CUT:
+            raise _Broken
         return replace(document, cuts=_cuts(answer["document"]["cuts"], document, cut))
     except (_Broken, ValueError, RecursionError, UnicodeError) as error:
         raise UnreadableSource(BROKEN) from error
@@ -93,9 +100,13 @@ def _pages(value: Any, length: int, most: int) -> list[PageSpan]:
     return pages
 
 
-def _cuts(value: Any, document: ParsedDocument, size: ChunkSize) -> tuple[Cut, ...]:
-    """Cuts that leave nothing out: white space alone may stand between two of them."""
+def _cuts(value: Any, document: ParsedDocument, size: ChunkSize) -> tuple[Cut, ...] | None:
+    """Cuts that leave nothing out: white space alone may stand between two of them.
+
+    None where they hold the text too many times over: then they are made anew.
+    """
     text = document.text
+    copied = 0
     titles = {heading.title: heading.title for heading in document.headings}
     found = []
     last_start, last_end = -1, 0
@@ -103,15 +114,25 @@ def _cuts(value: Any, document: ParsedDocument, size: ChunkSize) -> tuple[Cut, .
         start, end, tokens = _numbers(row[:3])
         if not last_start < start < end <= len(text) or end < last_end:
             raise _Broken
-        if not 1 <= tokens <= size.size or end - start > tokens * _LONGEST_TOKEN:
+        if not 1 <= tokens <= size.size or not _holds(text[start:end], tokens):
             raise _Broken
-        if text[last_end:start].strip():
+        if text[last_end:start].strip() or last_end - start > size.overlap * _LONGEST_TOKEN:
             raise _Broken
+        copied += end - start
+        if copied > _MOST_COPIES * len(text):
+            return None
         found.append(Cut(start, end, tokens, _path(row[3], titles)))
         last_start, last_end = start, end
     if text[last_end:].strip():
         raise _Broken
     return tuple(found)
+
+
+def _holds(chunk: str, tokens: int) -> bool:
+    """Whether ``chunk`` may have so few tokens."""
+    if len(chunk) <= tokens * _LONG_TOKEN:
+        return True
+    return len(chunk) <= tokens * _LONGEST_TOKEN and count_tokens(chunk) == tokens
 
 
 def _path(value: Any, titles: Mapping[str, str]) -> tuple[str, ...]:

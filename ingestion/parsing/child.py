@@ -20,7 +20,7 @@ from ingestion.chunking import cuts
 from ingestion.parsing.document import Built, Hints
 from ingestion.parsing.entries import contents, listed
 from ingestion.parsing.links import page_links, sitemap_urls
-from ingestion.parsing.orders import Order, Task
+from ingestion.parsing.orders import LONGEST_CUT, Order, Task
 from ingestion.parsing.parsers import parse_bytes
 from ingestion.parsing.sniff import detect
 from minirag.errors import UnreadableSource
@@ -31,8 +31,8 @@ EXIT_MEMORY = 77
 EXIT_FAILED = 78
 _OUTPUT_FD = 3
 _DOCUMENT_FD = 4
-# The parent cuts what is longer: it has more memory for it, and no clock.
-_LONGEST_CUT = 512 * 1024
+# Where cutting takes a greater part of the processor time than this, the parent does it.
+_CUT_SHARE = 0.25
 # Characters of a text that are written together: the whole is not copied to be sent.
 _PIECE = 256 * 1024
 _PR_SET_PDEATHSIG = 1
@@ -147,14 +147,28 @@ def _answer(
 
 
 def _cuts(order: Order, built: Built) -> list[tuple[int, int, int, tuple[str, ...]]] | None:
-    """(start, end, tokens, heading path) of its chunks."""
-    if order.ask.cut is None or len(built.text) > _LONGEST_CUT:
+    """(start, end, tokens, heading path) of its chunks; None leaves them to the parent.
+
+    That one has more memory for it, and no clock: no document fails of being cut here.
+    """
+    if order.ask.cut is None or len(built.text) > LONGEST_CUT:
         return None
     document = ParsedDocument(
         built.text, headings=tuple(Heading(*heading) for heading in built.headings)
     )
-    found = cuts(document, order.ask.cut)
+    signal.signal(signal.SIGPROF, _too_slow)
+    signal.setitimer(signal.ITIMER_PROF, order.cpu_seconds * _CUT_SHARE)
+    try:
+        found = list(cuts(document, order.ask.cut))
+    except (TimeoutError, MemoryError):
+        return None
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
     return [(cut.start, cut.end, cut.token_count, cut.heading_path) for cut in found]
+
+
+def _too_slow(*_: object) -> None:
+    raise TimeoutError
 
 
 def _write_document(built: Built, places: Any) -> None:

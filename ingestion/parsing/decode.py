@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
-from unicodedata import combining
 
 from ingestion.parsing import legacy
 
@@ -23,12 +22,17 @@ _DECLARED = re.compile(
 )
 _SAMPLE = 64 * 1024
 _ODD = re.compile(rb"[\x80-\xff]")
-# What no text needs: a backspace, an escape and the old end of a file do stand in some.
-_CONTROLS = re.compile(rb"[\x00-\x07\x0e-\x19\x1c-\x1f\x7f]")
-# Bytes that tell whether it is text. The share of such characters that one may hold, in UTF-8 and
-# in any other encoding, and the share of letters, digits and blanks that the latter has at least.
+_ABOVE = re.compile("[^\x00-\x7f]+")
+# What hardly a text has. Separators of fields, shifts between alphabets, a backspace, an escape and
+# the old end of a file do stand in some.
+_CONTROLS = re.compile(rb"[\x00\x02-\x07\x10-\x19\x7f]")
+_CONTROLS_UTF16 = re.compile("[\x00-\x07\x0e-\x19\x1c-\x1f\x7f\ufffd]")
+# Bytes that tell whether it is text, and the share of such characters that one may hold: any bytes
+# are some letters in cp1252, so what is no Unicode has to look better.
 _LOOKED_AT = 8192
-_STRANGE_UTF8, _STRANGE, _WORDLIKE = 0.1, 0.02, 0.6
+_STRANGE_UNICODE, _STRANGE = 0.1, 0.02
+# Sequences of UTF-8 that outweigh a broken one.
+_OUTWEIGH = 8
 # Bytes that are decoded together.
 _PIECE = 64 * 1024
 
@@ -60,7 +64,10 @@ def _encoding(data: bytes, *, markup: bool) -> str:
             return encoding
     if _is_utf8(data):
         return "utf-8"
-    return (_declared(data) if markup else None) or _bare_utf16(data) or _guess(data)
+    declared = _declared(data) if markup else None
+    if declared is None and _mostly_utf8(data):
+        return "utf-8"
+    return declared or _bare_utf16(data) or _guess(data)
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -92,40 +99,29 @@ def _declared(data: bytes) -> str | None:
 
 def _bare_utf16(data: bytes) -> str | None:
     sample = data[:4096]
+    if len(data) % 2:
+        return None
     half = max(1, len(sample) // 2)
     odd, even = sample[1::2].count(0) / half, sample[0::2].count(0) / half
     if odd > 0.3 and even < 0.05:
-        return "utf-16-le" if _begins(sample, "utf-16-le") else None
-    return "utf-16-be" if even > 0.3 and odd < 0.05 and _begins(sample, "utf-16-be") else None
+        return "utf-16-le" if _reads_as(sample, "utf-16-le") else None
+    return "utf-16-be" if even > 0.3 and odd < 0.05 and _reads_as(sample, "utf-16-be") else None
 
 
-def _begins(sample: bytes, encoding: str) -> bool:
-    """Whether a text in ``encoding`` may begin so: it has no control characters."""
-    try:
-        text = codecs.getincrementaldecoder(encoding)().decode(sample)
-    except UnicodeDecodeError:
-        return False
-    return not _CONTROLS.search(text.encode("utf-8", "replace"))
+def _reads_as(sample: bytes, encoding: str) -> bool:
+    text = sample.decode(encoding, "replace")
+    return len(_CONTROLS_UTF16.findall(text)) <= _STRANGE_UNICODE * len(text)
 
 
 def looks_binary(data: bytes) -> bool:
-    """Whether no text begins so: NUL bytes, many control characters, or hardly a letter.
-
-    What is no UTF-8 has to look better than what is: any bytes are some letters in cp1252.
-    """
+    """Whether no text begins so: NULs that no encoding explains, or many control characters."""
     sample = data[:_LOOKED_AT]
     if has_bom(data):
         return False
     if b"\0" in sample:
-        return _bare_utf16(sample) is None
-    strange = len(_CONTROLS.findall(sample)) / len(sample)
-    if _begins_utf8(sample):
-        return strange > _STRANGE_UTF8
-    if strange > _STRANGE:
-        return True
-    text = sample.decode(_declared(sample) or _guess(sample), "replace")
-    wordlike = sum(1 for char in text if char.isalnum() or char.isspace() or combining(char))
-    return wordlike < _WORDLIKE * len(text)
+        return _bare_utf16(data) is None
+    most = _STRANGE_UNICODE if _begins_utf8(sample) or _mostly_utf8(sample) else _STRANGE
+    return len(_CONTROLS.findall(sample)) > most * len(sample)
 
 
 def _begins_utf8(sample: bytes) -> bool:
@@ -134,6 +130,14 @@ def _begins_utf8(sample: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _mostly_utf8(data: bytes) -> bool:
+    """Whether it is UTF-8 but for a few bytes: a text in another encoding has hardly a sequence."""
+    text = data[:_SAMPLE].decode("utf-8", "replace")
+    broken = text.count("\ufffd")
+    above = sum(map(len, _ABOVE.findall(text)))
+    return above - broken > _OUTWEIGH * broken
 
 
 def _guess(data: bytes) -> str:

@@ -14,6 +14,8 @@ from ingestion.parsing.document import ContentLimits, Hints, ZipLimits
 Task = Literal["parse", "list", "extract", "links", "sitemap"]
 # An order is one packet.
 MOST_INDEXES = 2_000
+# Characters of a text that a child cuts.
+LONGEST_CUT = 512 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ _MAIL_START = re.compile(
     rb":[^\n]*\n(?:[ \t][^\n]*\n)*){3}",
     re.IGNORECASE,
 )
+_HEADER_END = re.compile(rb"\r?\n\r?\n")
 _OLD_OFFICE = (
     ("WordDocument", "This is an old Word document: save it as DOCX."),
     ("PowerPoint Document", "This is an old PowerPoint file: save it as PPTX."),
@@ -63,11 +64,17 @@ def detect(data: bytes, hints: Hints, limits: ContentLimits | None = None) -> Ki
     if named in _CONTAINERS or (named == "pdf" and not is_page):
         what = "a PDF" if named == "pdf" else f"a {str(named).upper()} file"
         raise UnreadableSource(f"This is not {what}, although it is named as one.")
-    if looks_binary(data):
+    if looks_binary(_header(data) if named == "eml" else data):
         raise unsupported()
     if is_page and named not in _WRITTEN - {"text"}:
         return "html" if _suffix(hints) != ".txt" else "text"
     return named or _unnamed(data, hints)
+
+
+def _header(mail: bytes) -> bytes:
+    """What stands before the parts of a mail: each of those is in an encoding of its own."""
+    end = _HEADER_END.search(mail)
+    return mail[: end.start()] if end else mail
 
 
 def unsupported() -> UnreadableSource:

@@ -34,8 +34,10 @@ class MomentField(serializers.Field[datetime, str, str, Any]):
 
     def _moment(self, text: str) -> datetime:
         if day := parse_date(text):
+            if self.last and day == date.max:
+                return datetime.max.replace(tzinfo=UTC)
             return _start(day + timedelta(days=int(self.last)))
-        moment = parse_datetime(text)
+        moment = parse_datetime(text.upper())  # RFC 3339 has its letters in both cases
         if moment is None:
             raise ValueError(text)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
@@ -62,5 +64,5 @@ def bounds(params: Mapping[str, Any]) -> tuple[datetime | None, datetime | None]
     """Start and end, where they were given. Raises ``Invalid`` where no time lies between them."""
     start, end = params.get("from"), params.get("to")
     if start and end and start >= end:
-        raise Invalid.field("to", "The period ends before it begins.")
+        raise Invalid.field("to", "The period ends before it begins, or where it does.")
     return start, end

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from typing import IO, Any, NoReturn
 
 from django.conf import settings
-from rest_framework.exceptions import UnsupportedMediaType
-from rest_framework.parsers import BaseParser
+from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.renderers import JSONRenderer
 
-from minirag.errors import BadRequest, TooLarge
+from minirag.errors import BadRequest, ErrorCode, MiniRAGError, TooLarge
 
 _BLOCK = 64 * 1024
 
@@ -79,6 +78,29 @@ def _within_depth(value: Any, depth: int) -> bool:
     return True
 
 
+def refuse_packed(stream: Any) -> None:
+    """Raises ``MiniRAGError`` for a body in a content coding (RFC 9110, 8.4): none is read."""
+    given = stream.META.get("HTTP_CONTENT_ENCODING", "") if hasattr(stream, "META") else ""
+    if any(coding.strip().lower() not in ("", "identity") for coding in given.split(",")):
+        raise MiniRAGError(
+            "A packed body (Content-Encoding) is not read: send it as it is.",
+            code=ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+        )
+
+
+class FileFormParser(MultiPartParser):
+    """Forms with files, as they are sent."""
+
+    def parse(
+        self,
+        stream: Any,
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        refuse_packed(stream)
+        return super().parse(stream, media_type, parser_context)
+
+
 class StrictJSONParser(BaseParser):
     """JSON with unique keys, finite numbers, bounded depth and size; an empty body is ``{}``."""
 
@@ -91,9 +113,7 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        packed = stream.META.get("HTTP_CONTENT_ENCODING", "") if hasattr(stream, "META") else ""
-        if packed.lower() not in ("", "identity"):
-            raise UnsupportedMediaType(packed)  # RFC 9110, 8.4: as of a type that is not read
+        refuse_packed(stream)
         limit = settings.MINIRAG_MAX_BODY_BYTES
         length = stream.META.get("CONTENT_LENGTH") or "0" if hasattr(stream, "META") else "0"
         if length.isdigit() and int(length) > limit:

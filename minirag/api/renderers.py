@@ -11,11 +11,11 @@ from django.utils.safestring import SafeString
 from rest_framework import serializers
 from rest_framework.exceptions import NotAcceptable
 from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.parsers import MultiPartParser
 from rest_framework.renderers import BaseRenderer, BrowsableAPIRenderer
 from rest_framework.request import Request
 
 from minirag import __version__
+from minirag.api.parsers import FileFormParser
 from minirag.api.written import new_input, present_input
 
 _CODE = re.compile(r"``?([^`]+)``?")
@@ -121,6 +121,6 @@ class BrowsableRenderer(BrowsableAPIRenderer):
         context["only_others"] = status == 405 and context["request"].method == "GET"
         view = context["view"]
         parsers = getattr(view, "parser_classes", ())
-        context["takes_files"] = list(parsers) == [MultiPartParser]
+        context["takes_files"] = list(parsers) == [FileFormParser]
         context["about"] = context["description"] and with_code(view.get_view_description())
         return context

@@ -14,6 +14,7 @@ from ingestion.parsing.answers import BROKEN
 from ingestion.parsing.answers import read_answer as read_bounded
 from ingestion.parsing.document import ContentLimits
 from minirag.errors import UnreadableSource
+from minirag.tokens import count_tokens
 from minirag.types import Cut, Heading, PageSpan, ParsedDocument
 
 GOOD: dict[str, Any] = {
@@ -112,7 +113,29 @@ def test_cuts_that_do_not_hold_the_text_are_refused(cuts: Any) -> None:
     assert caught.value.message == BROKEN
 
 
-def test_a_chunk_is_no_longer_than_its_tokens_can_be() -> None:
-    data = answer(text="x" * 300, headings=[], pages=[], cuts=[[0, 300, 2, []]])
+def test_cuts_that_hold_the_text_many_times_are_made_anew() -> None:
+    text = "word " * 400 + "end"
+    many = [[n * 5, n * 5 + 100, 16, []] for n in range(380)] + [[1900, len(text), 16, []]]
+    data = answer(text=text, headings=[], pages=[], cuts=many)
+    assert read_bounded(data, ContentLimits(), ChunkSize(16, 8)).cuts is None
+    with pytest.raises(UnreadableSource):  # no overlap was asked for
+        read_bounded(data, ContentLimits(), SIZE)
+
+
+def test_of_a_long_text_no_cuts_are_taken() -> None:
+    text = "word " * 120_000 + "end"
+    data = answer(text=text, headings=[], pages=[], cuts=[[0, len(text), 16, []]])
     with pytest.raises(UnreadableSource):
         read_bounded(data, ContentLimits(), SIZE)
+
+
+def test_a_chunk_is_no_longer_than_its_tokens_can_be() -> None:
+    for tokens in (2, 16):  # impossible; and not so
+        data = answer(text="x" * 300, headings=[], pages=[], cuts=[[0, 300, tokens, []]])
+        with pytest.raises(UnreadableSource):
+            read_bounded(data, ContentLimits(), SIZE)
+    text = "-" * 64 + " " + "-" * 64
+    tokens = count_tokens(text)
+    data = answer(text=text, headings=[], pages=[], cuts=[[0, len(text), tokens, []]])
+    assert len(text) > 10 * tokens
+    assert read_bounded(data, ContentLimits(), SIZE).cuts == (Cut(0, len(text), tokens),)

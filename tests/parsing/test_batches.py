@@ -67,6 +67,19 @@ def test_what_is_long_is_left_to_the_parent() -> None:
     assert isinstance(parsed, ParsedDocument) and parsed.cuts is None
 
 
+def test_no_document_fails_of_being_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quarter of no time is none: the child leaves it to the parent."""
+    monkeypatch.setattr(Limits, "from_settings", lambda: Limits(cpu_seconds=1))
+    slow = markdown("slow.txt", "A word, and " * 40_000)
+    (parsed,) = parse_many([slow], ChunkSize(16, 8))
+    assert isinstance(parsed, ParsedDocument)
+
+
+def test_a_line_of_dots_costs_what_other_lines_cost() -> None:
+    (parsed,) = parse_many([markdown("dots.txt", "." * 300_000)], ChunkSize(448, 0))
+    assert isinstance(parsed, ParsedDocument) and parsed.cuts is not None
+
+
 def test_other_kinds_are_parsed_alone(asked: list[int]) -> None:
     raws = [
         markdown("a.md", "# A\n\nText."),

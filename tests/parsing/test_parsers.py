@@ -129,6 +129,44 @@ def test_encodings_are_found_out(text: str, encoding: str) -> None:
     assert found == normalize_text(text.removeprefix("\ufeff"))
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding", "key"),
+    [
+        ("Größe;S;M;L;XL\n" + "1;1,5;-;-;-\n" * 20, "cp1252", "prices.csv"),
+        ('[{"id":1,"n":"Größe","v":[1,2,3]},{"id":2,"n":"x","v":[]}]', "cp1252", "data.json"),
+        ("/*******************/\n/* J. Müller */\n#define M(a,b) ((a)>(b)?(a):(b))\n", "cp1252",
+         "max.c"),
+        ("; Bücher\n" + ";" * 60 + "\n[a]\nb=1\n", "cp1252", "conf.txt"),
+        ("<html><head><meta charset=latin1></head><body><table>"
+         + "<tr><td>-</td><td>é</td></tr>" * 40 + "</table></body></html>", "latin-1", "page.html"),
+        ("8=FIX.4.2\x019=176\x0135=D\x0149=BUYER\x0156=SELLER\x01" * 3, "utf-8", "fix.txt"),
+        ("Report\x07 line one, and the rest of it", "utf-16-le", "a.txt"),
+        ("┌────┐\n│ ok │\n└────┘ ║ ═══\n", "cp437", "box.txt"),
+    ],
+)  # fmt: skip
+def test_text_of_any_kind_is_no_binary_file(text: str, encoding: str, key: str) -> None:
+    assert parse(text.encode(encoding), key).text
+
+
+def test_a_few_broken_bytes_leave_the_rest_of_utf8_as_it_is() -> None:
+    words = "这是一个中文句子。今天天气很好。" * 3
+    assert parse(words.encode() + b"\xff ok", "a.txt").text == f"{words}\ufffd ok"
+
+
+def test_a_part_of_a_mail_is_in_an_encoding_of_its_own() -> None:
+    head = b"From: a@x.test\r\nTo: b@x.test\r\nSubject: Hi\r\nMIME-Version: 1.0\r\n"
+    noise = bytes(range(256)).replace(b"\n", b"").replace(b"\r", b"") * 4
+    mail = (
+        head + b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\n'
+        b"Content-Type: text/plain\r\n\r\nThe body\r\n--b\r\n"
+        b'Content-Type: application/octet-stream; name="a.bin"\r\n'
+        b"Content-Transfer-Encoding: binary\r\n\r\n" + noise + b"\r\n--b--\r\n"
+    )
+    assert "The body" in parse(mail, "a.eml").text
+    plain = head + b"Content-Type: text/plain; charset=latin-1\r\n\r\nGr\xfc\xdfe\r\n" + b"=" * 400
+    assert "Grüße" in parse(plain, "b.eml").text
+
+
 def test_pdf_pages_and_bookmarks_stand_at_their_places() -> None:
     data = make_pdf(
         [
@@ -227,7 +265,7 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500)
         (bytes(range(256)) * 20, "a.bin", "Supported are txt, md, rst"),
         (bytes(range(256)) * 20, "a.txt", "Supported are txt, md, rst"),
         (b"\0\1\2\3bad", "a.md", "Supported are txt, md, rst"),
-        (b"\1\2\3\4 some words \5\6", "a.txt", "Supported are txt, md, rst"),
+        (b"\2\3\4 some words \5\6", "a.txt", "Supported are txt, md, rst"),
         (Random(3).randbytes(64), "a.txt", "Supported are txt, md, rst"),
         (Random(25603).randbytes(256), "a.csv", "Supported are txt, md, rst"),
         (Random(5).randbytes(400), "a.html", "Supported are txt, md, rst"),
