@@ -33,6 +33,7 @@ def test_the_page_has_them() -> None:
     assert page().count("*(tested)*") == len(_BLOCK.findall(page())) + 1, "a mark without a block"
 
 
+@pytest.mark.long
 def test_they_run(tmp_path: Path) -> None:
     """One after the other, on one fresh folder, in production with two encryption keys."""
     keys = {**new_secrets(), "MINIRAG_ENCRYPTION_KEYS": f"{new_key()},{new_key()}"}

@@ -1,4 +1,7 @@
-"""Backup beside a running server, restore elsewhere: the same answers; misfits are refused."""
+"""Backup beside a running server, restore elsewhere: the same answers; misfits are refused.
+
+The gate has ``tests/services/test_backup_across.py``.
+"""
 
 from __future__ import annotations
 
@@ -111,6 +114,7 @@ def fresh(saved: Saved, tmp_path: Path) -> Iterator[Callable[..., House]]:
         yield with_keys
 
 
+@pytest.mark.long
 def test_the_same_answers_after_a_restore(saved: Saved, fresh: Callable[..., House]) -> None:
     house = fresh()
     printed = house.manage("restore", str(saved.file))
@@ -127,6 +131,7 @@ def test_the_same_answers_after_a_restore(saved: Saved, fresh: Callable[..., Hou
     assert hits(house, saved.source_id) == saved.hits, "nothing had changed"
 
 
+@pytest.mark.long
 def test_the_file_is_for_its_owner_only_and_holds_no_key(saved: Saved) -> None:
     assert stat.S_IMODE(saved.file.stat().st_mode) == 0o600
     raw = gzip.decompress(saved.file.read_bytes())
@@ -134,6 +139,7 @@ def test_the_file_is_for_its_owner_only_and_holds_no_key(saved: Saved) -> None:
     assert saved.template.secrets["MINIRAG_ENCRYPTION_KEYS"].encode() not in raw
 
 
+@pytest.mark.long
 def test_not_over_what_is_there(saved: Saved, template: Template, tmp_path: Path) -> None:
     with open_house(template, tmp_path / "full") as house:
         before = house.rows("SELECT count(*) FROM tenants_tenant")
@@ -229,6 +235,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.long
 def test_a_file_that_is_none_is_refused_whole(
     saved: Saved, fresh: Callable[..., House], tmp_path: Path
 ) -> None:

@@ -89,6 +89,7 @@ def test_a_signal_with_nothing_open(house: House) -> None:
     assert not [word for word in UGLY if word in server.output], server.output
 
 
+@pytest.mark.long
 def test_the_database_knows_its_tables_after_an_end(house: House) -> None:
     """Else SQLite reads every chunk of a source to find a few by their ids."""
     server = house.serve()

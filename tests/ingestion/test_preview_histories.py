@@ -64,7 +64,7 @@ def test_of_an_archive(plant: Plant, history: list[dict[str, str]]) -> None:
 @example([ALL | {"two": BAD}, {"one": A, "two": A}], True)
 @example([{"one": A, "two": BAD}, {"one": A}], False)
 @quiet
-@pytest.mark.parametrize("kind", ["sitemap", "crawl"])
+@pytest.mark.parametrize("kind", ["sitemap", pytest.param("crawl", marks=pytest.mark.long)])
 def test_of_a_site(
     plant: Plant, site: Site, settings: Any, kind: str, history: list[dict[str, str]], prune: bool
 ) -> None:
