@@ -3,7 +3,8 @@
 1,000 Markdown documents, all different, are ingested as one job (uploads, rows, lease, windows,
 generations, ledger). Beside it the bare work on the same texts, called directly in one process:
 the same parser in the same groups, the same chunker, the same sparse encoder, the same embedder and
-the same store in batches of the same size; no rows, no job. Both take turns; a ratio is made within
+the same store in batches of the same size; no rows, no job, and one step after the other, where the
+job parses and cuts beside its own work. Both take turns; a ratio is made within
 each round and the median of them is shown, by wall time and by CPU time (this process and its
 parsers; a database server's is not counted). Aim: 1.25 with an instant embedder. With ``--local``
 the bare work is MiniLM's embedding alone, on as many threads as the pipeline gives it. Aim: 1.1.
