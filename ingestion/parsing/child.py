@@ -157,13 +157,14 @@ def _cuts(order: Order, built: Built) -> list[tuple[int, int, int, tuple[str, ..
         built.text, headings=tuple(Heading(*heading) for heading in built.headings)
     )
     signal.signal(signal.SIGPROF, _too_slow)
-    signal.setitimer(signal.ITIMER_PROF, order.cpu_seconds * _CUT_SHARE)
     try:
-        found = list(cuts(document, order.ask.cut))
+        signal.setitimer(signal.ITIMER_PROF, order.cpu_seconds * _CUT_SHARE)
+        try:
+            found = list(cuts(document, order.ask.cut))
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)  # it may still ring here
     except (TimeoutError, MemoryError):
         return None
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
     return [(cut.start, cut.end, cut.token_count, cut.heading_path) for cut in found]
 
 
