@@ -45,7 +45,12 @@ def issue(bot_id: UUID, tenant_id: UUID, visitor_id: UUID, origin: str) -> tuple
 
 
 def page_of(raw: str) -> str | None:
-    """Origin of the page that a session was given to, also when it has ended; None if forged."""
+    """Origin of the page that a session was given to, also when it has ended; None if it is none.
+
+    An ended session opens nothing: this only tells who may read that it has ended.
+    """
+    if not raw.startswith(PREFIX):
+        return None
     try:
         return _read(raw, ended=True).origin
     except Unauthenticated:

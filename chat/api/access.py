@@ -10,8 +10,10 @@ from django.http.response import HttpResponseBase
 
 from chat.cors import allow_origin, is_preflight, preflight
 from chat.handshake import check_widget
+from minirag.errors import Unauthenticated
 from tenants import widget_tokens
 from tenants.api_base import AsyncTenantView, TenantView
+from tenants.authentication import bearer_of
 from tenants.context import ActorKind
 from tenants.models import TokenScope
 from tenants.permissions import allows
@@ -66,13 +68,17 @@ class OwnChatsView(WidgetView):
 
 def _for_origin(view: TenantView, response: HttpResponseBase) -> HttpResponseBase:
     """The page of a widget session reads its answers, also that the session has ended."""
-    auth = getattr(view, "auth", None)
-    if auth is not None:
-        origin = auth.widget.origin if auth.widget is not None else None
-    else:
-        kind, _, raw = view.request.headers.get("Authorization", "").partition(" ")
-        is_session = kind.lower() == "bearer" and raw.startswith(widget_tokens.PREFIX)
-        origin = widget_tokens.page_of(raw) if is_session else None
+    origin = _page_of(view)
     if origin is not None:
         allow_origin(view.request._request, response, {origin})
     return response
+
+
+def _page_of(view: TenantView) -> str | None:
+    auth = getattr(view, "auth", None)
+    if auth is not None:
+        return auth.widget.origin if auth.widget is not None else None
+    try:
+        return widget_tokens.page_of(bearer_of(view.request.headers.get("Authorization", "")))
+    except Unauthenticated:
+        return None

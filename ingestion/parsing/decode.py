@@ -70,12 +70,13 @@ def _encoding(data: bytes, *, markup: bool) -> str:
     return declared or _bare_utf16(data) or _guess(data)
 
 
-def _is_utf8(data: bytes) -> bool:
+def _is_utf8(data: bytes, *, whole: bool = True) -> bool:
+    """``whole`` is False where it may end within a character."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         for at in range(0, len(data), _PIECE):
             decoder.decode(data[at : at + _PIECE])
-        decoder.decode(b"", final=True)
+        decoder.decode(b"", final=whole)
     except UnicodeDecodeError:
         return False
     return True
@@ -120,16 +121,9 @@ def looks_binary(data: bytes) -> bool:
         return False
     if b"\0" in sample:
         return _bare_utf16(data) is None
-    most = _STRANGE_UNICODE if _begins_utf8(sample) or _mostly_utf8(sample) else _STRANGE
+    is_utf8 = _is_utf8(sample, whole=len(sample) == len(data)) or _mostly_utf8(sample)
+    most = _STRANGE_UNICODE if is_utf8 else _STRANGE
     return len(_CONTROLS.findall(sample)) > most * len(sample)
-
-
-def _begins_utf8(sample: bytes) -> bool:
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(sample)
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _mostly_utf8(data: bytes) -> bool:

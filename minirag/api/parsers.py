@@ -91,14 +91,9 @@ def refuse_packed(stream: Any) -> None:
 class FileFormParser(MultiPartParser):
     """Forms with files, as they are sent."""
 
-    def parse(
-        self,
-        stream: Any,
-        media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
-    ) -> Any:
+    def parse(self, stream: Any, *rest: Any, **named: Any) -> Any:
         refuse_packed(stream)
-        return super().parse(stream, media_type, parser_context)
+        return super().parse(stream, *rest, **named)
 
 
 class StrictJSONParser(BaseParser):

@@ -142,6 +142,14 @@ def test_a_wrong_form_is_refused(
     assert stored(store) == []
 
 
+def test_a_packed_form_is_refused_in_its_own_words(client_a: Client, source_id: str) -> None:
+    answer = client_a.post(
+        f"/v1/sources/{source_id}/upload", {"file": "x"}, headers={"content-encoding": "gzip"}
+    )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (415, "unsupported_media_type")
+    assert "Content-Encoding" in answer.json()["error"]["message"]
+
+
 def test_json_is_no_upload(client_a: Client, source_id: str) -> None:
     answer = client_a.post(
         f"/v1/sources/{source_id}/upload", {"file": "x"}, content_type="application/json"
