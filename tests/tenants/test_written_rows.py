@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from django.db import connection
+from django.utils import timezone
 
-from sources.models import Source, SourceType
+from sources.models import Chunk, Document, Source, SourceType
+from tenants import bulk
 from tenants.bulk import upsert
 from tenants.models import Tenant
 from tenants.scope import ScopeError, platform_scope, tenant_scope
@@ -68,3 +73,49 @@ def test_a_row_of_another_tenant_with_the_same_id_stays(
     with platform_scope("tests"):
         kept = Source.objects.get(pk=row.pk)
         assert (kept.name, kept.tenant_id) == ("N", tenant.pk)
+
+
+# What an array's own writing on the way to PostgreSQL could mistake for its signs.
+ODD = ["plain", "", "NULL", "{a,b}", 'say "no"', "C:\\temp\\", "it's", "a,b\n\tc", "%s %%", "🐍"]
+
+
+@pytest.mark.parametrize("half", ["embedded", pytest.param("service", marks=pytest.mark.services)])
+def test_values_arrive_as_saving_each_row_would_write_them(
+    tenant: Tenant, half: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert connection.vendor == {"embedded": "sqlite", "service": "postgresql"}[half]
+    monkeypatch.setattr(bulk, "_MOST_ROWS", 3)
+    with tenant_scope(tenant.pk):
+        source = Source.objects.create(name="N", type=SourceType.TEXT)
+        document = Document.objects.create(source=source, key="k")
+        rows = [_chunk(document, at, text) for at, text in enumerate(ODD)]
+        upsert(Chunk, [vars(row) for row in rows], ["ordinal"])
+        for row in rows:
+            assert _columns(Chunk.objects.get(pk=row.pk)) == _columns(row)
+        document.error = {"detail": ODD, "code": None}
+        document.metadata, document.checked_at = {}, timezone.now()
+        document.text = "".join(ODD)
+        upsert(Document, [vars(document)], ["error", "metadata", "checked_at", "text"])
+        assert _columns(Document.objects.get()) == _columns(document)
+
+
+def test_long_texts_go_in_statements_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "_MOST_CHARACTERS", 10)
+    rows: list[list[Any]] = [[n, "x" * n] for n in (4, 5, 1, 30, 2, 9, 0)]
+    batches = list(bulk._batches(rows))
+    assert [len(batch) for batch in batches] == [3, 1, 2, 1]
+    assert list(chain(*batches)) == rows
+
+
+def _chunk(document: Document, at: int, text: str) -> Chunk:
+    return Chunk(
+        tenant_id=document.tenant_id, document=document, source_id=document.source_id,
+        ordinal=at, text=text, text_hash=str(at), start=at, end=at + 1, page=at if at % 2 else None,
+        page_breaks=[[at, 2]] if at else [], heading_path=[text, "B"], token_count=1,
+        enabled=bool(at % 3), qdrant_point_id=uuid4(), embedded_hash="",
+    )  # fmt: skip
+
+
+def _columns(row: Chunk | Document) -> dict[str, Any]:
+    names = [field.attname for field in row._meta.concrete_fields]
+    return {name: getattr(row, name) for name in names if name not in ("created_at", "updated_at")}
