@@ -7,7 +7,6 @@ import logging
 import math
 from collections.abc import Callable
 
-import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -49,6 +48,8 @@ def _store() -> str:
 
 
 def _redis() -> str:
+    import redis  # noqa: PLC0415  # only where there is Redis
+
     client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
     try:
         client.ping()

@@ -10,7 +10,6 @@ from asgiref.sync import async_to_sync
 from django.conf import settings
 
 from chat.event_logs.memory import MemoryEventLog
-from chat.event_logs.redis_streams import RedisEventLog
 from chat.events import EventLog
 from minirag import wiring
 
@@ -20,6 +19,10 @@ def event_log() -> EventLog:
     """In this process's memory, or in Redis where several processes serve."""
     if wiring.is_embedded():
         return MemoryEventLog()
+    from chat.event_logs.redis_streams import (  # noqa: PLC0415  # only where there is Redis
+        RedisEventLog,
+    )
+
     return RedisEventLog(settings.REDIS_URL)
 
 

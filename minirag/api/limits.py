@@ -1,8 +1,7 @@
-"""Request limits: fixed windows counted atomically, in this process or in Redis for many."""
+"""Request limits: fixed windows, counted atomically in this process, or for many in Redis."""
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import Callable
@@ -11,12 +10,10 @@ from functools import lru_cache
 from threading import Lock
 from typing import Protocol
 
-import redis
 from django.conf import settings
 
 from minirag.errors import RateLimited
 
-log = logging.getLogger("minirag.limits")
 WINDOW_SECONDS = 60
 _SWEEP_EVERY = 10_000
 
@@ -83,37 +80,14 @@ class MemoryCounter:
             self._windows = {key: one for key, one in self._windows.items() if one[0] > now}
 
 
-class RedisCounter:
-    """Exact across processes: count and expiry are one script. Counts here when Redis is away."""
-
-    _SCRIPT = """
-        local used = redis.call('INCR', KEYS[1])
-        local left = redis.call('PTTL', KEYS[1])
-        if left < 0 then
-            redis.call('PEXPIRE', KEYS[1], ARGV[1])
-            left = tonumber(ARGV[1])
-        end
-        return {used, left}
-    """
-
-    def __init__(self, url: str) -> None:
-        self._redis = redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1)
-        self._run = self._redis.register_script(self._SCRIPT)
-        self._here = MemoryCounter()
-
-    def hit(self, key: str) -> tuple[int, float]:
-        try:
-            used, left = self._run(keys=[f"minirag:rate:{key}"], args=[WINDOW_SECONDS * 1000])
-        except redis.RedisError:
-            log.warning("Redis does not answer: requests are counted per process", exc_info=True)
-            return self._here.hit(key)
-        return int(used), int(left) / 1000
-
-
 @lru_cache(maxsize=1)
 def counter() -> Counter:
     """The process's counter."""
-    return RedisCounter(settings.REDIS_URL) if settings.REDIS_URL else MemoryCounter()
+    if not settings.REDIS_URL:
+        return MemoryCounter()
+    from minirag.api.shared_limits import RedisCounter  # noqa: PLC0415  # only where there is Redis
+
+    return RedisCounter(settings.REDIS_URL)
 
 
 def quota_of(policy: str) -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from minirag.protocols import ChatModel, Embedder
 from minirag.providers.catalog import (
+    LOCAL_MODELS,
     allowed_credential_keys,
     validate_credentials,
     validate_model,
@@ -17,8 +19,10 @@ from minirag.providers.litellm_adapter import (
     LiteLLMEmbedder,
     import_vendor,
 )
-from minirag.providers.minilm import MiniLMEmbedder
 from minirag.types import Credentials
+
+if TYPE_CHECKING:
+    from minirag.providers.minilm import MiniLMEmbedder
 
 __all__ = [
     "allowed_credential_keys",
@@ -36,6 +40,9 @@ __all__ = [
 @lru_cache(maxsize=1)
 def local_embedder() -> MiniLMEmbedder:
     """The process's MiniLM; its weights are loaded at first use."""
+    # 35 MB of onnxruntime that whoever embeds elsewhere never pays.
+    from minirag.providers.minilm import MiniLMEmbedder  # noqa: PLC0415
+
     return MiniLMEmbedder()
 
 
@@ -59,7 +66,7 @@ def fake_chat_model() -> FakeChatModel:
 def build_embedder(model: str, credentials: Credentials) -> Embedder:
     """The embedder behind a model string. Raises ``Invalid`` (field ``model``); calls nobody."""
     validate_model(model, "embedding")
-    if model == MiniLMEmbedder.model:
+    if model in LOCAL_MODELS["embedding"]:
         return local_embedder()
     return fake_embedder() if model.startswith("fake/") else LiteLLMEmbedder(model, credentials)
 

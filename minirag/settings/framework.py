@@ -8,18 +8,17 @@ from minirag.settings.environment import BASE_DIR, env
 # --- apps and middleware -----------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "daphne",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "django.contrib.staticfiles",
     "minirag.apps.AdminConfig",
     "rest_framework",
     "drf_spectacular",
     "axes",
     "channels",
-    "minirag.apps.MiniRAGConfig",
+    "minirag.apps.MiniRAGConfig",  # its runserver goes before that of staticfiles
+    "django.contrib.staticfiles",
     "tenants",
     "sources",
     "usage",

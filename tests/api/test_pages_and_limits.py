@@ -13,6 +13,7 @@ from django.test import Client, RequestFactory
 
 from minirag.api import limits
 from minirag.api.context import accepted_request_id, client_address
+from minirag.api.shared_limits import RedisCounter
 from tenants.models import ApiToken, Tenant
 from tenants.scope import ScopeError, TenantScope, current_scope, open_scope, platform_scope
 from tests.cast import client_for, person, token_of
@@ -143,7 +144,7 @@ def test_a_window_ends() -> None:
 
 @pytest.mark.services
 def test_counting_is_exact_in_redis() -> None:
-    counter = limits.RedisCounter(os.environ["REDIS_URL"])
+    counter = RedisCounter(os.environ["REDIS_URL"])
     key = uuid.uuid4().hex
     seen: list[int] = []
     run_threads(8, lambda: seen.extend(counter.hit(key)[0] for _ in range(25)))
@@ -152,7 +153,7 @@ def test_counting_is_exact_in_redis() -> None:
 
 
 def test_without_redis_requests_are_counted_here() -> None:
-    counter = limits.RedisCounter("redis://127.0.0.1:1/0")
+    counter = RedisCounter("redis://127.0.0.1:1/0")
     assert [counter.hit("k")[0] for _ in range(3)] == [1, 2, 3]
 
 

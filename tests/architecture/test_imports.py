@@ -28,8 +28,19 @@ EDGES = (
 )
 # Inside an app a module imports only those that stand after it.
 ORDER = ("services", "tasks", "pipeline", "orchestrator", "selectors", "models")
-# Vendors that are slow to import: only inside the function of the adapter that needs them.
-LAZY = ("litellm", "qdrant_client", "openai", "minirag.vectorstores.qdrant_wire")
+# Vendors that are slow to import, or large: only inside the function that needs them, as
+# themselves or as the adapter that stands on them.
+LAZY = (
+    "litellm",
+    "qdrant_client",
+    "openai",
+    "redis",
+    "minirag.vectorstores.qdrant_wire",
+    "minirag.providers.minilm",
+    "minirag.api.shared_limits",
+    "chat.shared_slots",
+    "chat.event_logs.redis_streams",
+)
 
 
 def room(path: str) -> tuple[str, str]:

@@ -10,7 +10,8 @@ import pytest
 import redis
 
 from chat import limits
-from chat.limits import SharedSlots, open_streams, take_stream
+from chat.limits import open_streams, take_stream
+from chat.shared_slots import SharedSlots
 from minirag.errors import RateLimited
 from tests.contracts.test_event_log import REDIS
 
