@@ -161,8 +161,9 @@ def _changed(work: _Work, readings: Sequence[Reading]) -> list[Reading]:
     """Those whose rows do not have this very content already; labels of others are renewed."""
     same: list[Reading] = []
     changed: list[Reading] = []
+    signature = work.index.signature
     for reading in readings:
-        (same if is_unchanged(reading, work.index.signature) else changed).append(reading)
+        (same if is_unchanged(reading, signature) else changed).append(reading)
     work.run.finished(reading.item.key for reading in same)
     same = [reading for reading in same if not work.doubles.has(reading, held=True)]
     if same:

@@ -30,14 +30,15 @@ def stale_labels(reading: Reading, metadata: Mapping[str, JSONScalar]) -> Facts 
     """
     document = reading.document
     assert document is not None
-    labels = replace(
-        reading.facts,
-        title=document.title,
-        text_hash=document.text_hash,
-        metadata={**document.metadata, **metadata},
-    )
+    known = {**document.metadata, **metadata}
     ready = document.status == DocumentStatus.READY and document.error is None
-    if ready and not document.pending_upload and _said(labels) == _says(document):
+    settled = ready and not document.pending_upload
+    if settled and reading.item.unchanged and known == document.metadata:
+        return None  # the facts of what was not read are the row's own
+    labels = replace(
+        reading.facts, title=document.title, text_hash=document.text_hash, metadata=known
+    )
+    if settled and _said(labels) == _says(document):
         return None
     return labels
 

@@ -38,31 +38,25 @@ def files_of(source: Source, signature: str, listing: Listing) -> Iterator[list[
         found = own.in_bulk(ids[at : at + _MOST_ROWS])
         rows = [found[pk] for pk in ids[at : at + _MOST_ROWS] if pk in found]
         archives = [row for row in rows if kind_of_mime(row.mime_type) == "zip"]
-        plain = [_item(base, row) for row in rows if row not in archives]
-        yield from _unchanged_first(plain, signature)
+        plain = [row for row in rows if row not in archives]
+        settled = [_item(base, row, unchanged=True) for row in plain if _is_settled(row, signature)]
+        if settled:
+            yield settled
+        yield from _groups([_item(base, row) for row in plain if not _is_settled(row, signature)])
         for row in archives:
             yield from _Archive(source, row, base, listing).items(signature)
 
 
-def _item(base: Origin, row: Document) -> Item:
+def _item(base: Origin, row: Document, *, unchanged: bool = False) -> Item:
     stored = row.pending_upload or row.upload
     origin = replace(
         base, key=row.key, storage_name=stored, mime_type=row.mime_type, title="", content=""
     )
-    return Item(row.key, origin, row)
+    return Item(row.key, origin, row, unchanged=unchanged)
 
 
-def _unchanged_first(items: Sequence[Item], signature: str) -> Iterator[list[Item]]:
-    settled = [replace(item, unchanged=True) for item in items if _is_settled(item, signature)]
-    if settled:
-        yield settled
-    yield from _groups([item for item in items if not _is_settled(item, signature)])
-
-
-def _is_settled(item: Item, signature: str) -> bool:
-    row = item.document
-    held = row is not None and bool(row.upload and row.text_length)
-    return held and row is not None and _is_ready(row, signature)
+def _is_settled(row: Document, signature: str) -> bool:
+    return bool(row.upload and row.text_length) and _is_ready(row, signature)
 
 
 def _is_ready(row: Document, signature: str) -> bool:
@@ -98,8 +92,8 @@ class _Archive:
         ).defer("text", "links")
 
     def items(self, signature: str) -> Iterator[list[Item]]:
-        if _is_settled(self._own, signature):
-            yield [replace(self._own, unchanged=True)]  # a document of another kind
+        if _is_settled(self._row, signature):  # a document of another kind
+            yield [replace(self._own, unchanged=True)]
             return
         if self._is_settled(signature):
             self._listing.present.add(self._row.key)
