@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminTextareaWidget
 from django.db import models
 from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 
 from bots import services
 from bots.models import BotProfile
-from bots.selectors import credentials_hint
+from bots.selectors import credentials_hint, missing_parts
 from chat.event_logs import stop_answers
 from chat.services import running_answers
 from sources.models import Source
@@ -70,7 +71,7 @@ _LABELS = {
 
 
 class BotForm(DomainForm):
-    slug = forms.SlugField(
+    slug = forms.CharField(
         required=False, help_text="Its name in programs. Made from the name where left empty."
     )
     sources: Any = forms.ModelMultipleChoiceField(
@@ -179,6 +180,23 @@ class BotProfileAdmin(DomainAdmin):
 
     def change(self, auth: AuthContext, row: Any, form: Any) -> models.Model:
         return services.update_bot(auth, row, **form.values())
+
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        self._say_what_is_missing(request, obj)
+        return super().response_add(request, obj, post_url_continue)
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        self._say_what_is_missing(request, obj)
+        return super().response_change(request, obj)
+
+    def _say_what_is_missing(self, request: HttpRequest, bot: BotProfile) -> None:
+        with self.acting(request, bot.tenant_id):
+            missing = missing_parts(bot)
+        if missing:
+            words = f"{bot.name} cannot answer yet. {' '.join(missing)}"
+            self.message_user(request, words, messages.WARNING)
 
     def remove(self, auth: AuthContext, row: Any) -> None:
         running = running_answers(row)

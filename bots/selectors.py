@@ -7,7 +7,8 @@ from uuid import UUID
 from django.db.models import Prefetch, QuerySet
 
 from bots.models import BotProfile, BotSource
-from minirag.errors import NotFound, ProviderMisconfigured
+from minirag.errors import MiniRAGError, NotFound, ProviderMisconfigured
+from minirag.providers import lacking_credential
 from minirag.types import Credentials
 from tenants.context import AuthContext
 
@@ -16,8 +17,12 @@ _SHORTEST_SHOWN = 8
 
 
 def list_bots(auth: AuthContext) -> QuerySet[BotProfile]:
-    """The tenant's bots, newest first, with their live source ids in one more query."""
-    rows: QuerySet[BotProfile] = BotProfile.objects.filter(tenant_id=auth.tenant_id)
+    """The tenant's bots, newest first, ``with_links``."""
+    return with_links(BotProfile.objects.filter(tenant_id=auth.tenant_id))
+
+
+def with_links(rows: QuerySet[BotProfile]) -> QuerySet[BotProfile]:
+    """``rows`` with their live source ids in one more query."""
     links = BotSource.objects.filter(source__deleted_at__isnull=True).order_by("source_id")
     return rows.prefetch_related(Prefetch("bot_sources", queryset=links, to_attr="live_links"))
 
@@ -71,6 +76,20 @@ def credentials_hint(bot: BotProfile) -> str | None:
     except ProviderMisconfigured:
         return None  # the encryption key is lost; the bot itself must stay readable
     return key[-4:] if len(key) >= _SHORTEST_SHOWN else None
+
+
+def missing_parts(bot: BotProfile) -> list[str]:
+    """What ``bot`` cannot answer without, each in a sentence."""
+    missing = []
+    if not live_source_ids(bot):
+        missing.append("It has no source: it refuses every question.")
+    try:
+        lacking = lacking_credential(bot.model, bot_credentials(bot).values)
+    except MiniRAGError as error:
+        return [*missing, error.message]
+    if lacking is not None:
+        missing.append(f"Its model needs {'an API key' if lacking == 'api_key' else 'an address'}.")
+    return missing
 
 
 def bot_by_public_id(public_id: str) -> BotProfile:

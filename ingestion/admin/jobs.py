@@ -84,7 +84,7 @@ class JobPage(DomainAdmin):
         return [*deeds, *super().get_urls()]
 
     def cancel_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._do(request, object_id, cancel_job, "Cancelled")
+        return self._do(request, object_id, cancel_job, "Asked to stop")
 
     def retry_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._do(request, object_id, retry_job, "Queued again")
@@ -96,7 +96,7 @@ class JobPage(DomainAdmin):
         if not self._may(request, TokenScope.WRITE):
             raise PermissionDenied
         self.each(request, [job], deed, done)
-        return HttpResponseRedirect(reverse(f"{self._route()}_changelist"))
+        return HttpResponseRedirect(reverse(f"{self._route()}_change", args=[job.pk]))
 
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, obj: Any = None, **more: Any
@@ -194,7 +194,7 @@ class IngestJobAdmin(JobPage):
 
     @admin.action(description="Cancel", permissions=["write"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[IngestJob]) -> None:
-        self.each(request, queryset, cancel_job, "Cancelled")
+        self.each(request, queryset, cancel_job, "Asked to stop")
 
     @admin.action(description="Try again", permissions=["write"])
     def retry(self, request: HttpRequest, queryset: QuerySet[IngestJob]) -> None:

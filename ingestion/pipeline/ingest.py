@@ -191,7 +191,7 @@ def _fail(work: _Work, readings: Sequence[Reading]) -> None:
     documents.failed(work.run, work.source, readings)
     for reading in readings:
         assert reading.error is not None
-        work.tally.failed(reading.error)
+        work.tally.failed(reading.item.key, reading.error)
     work.run.finished(reading.item.key for reading in readings)
 
 
@@ -231,7 +231,8 @@ def _publish_alone(work: _Work, plan: DocumentPlan) -> None:
 
 def _rejected(work: _Work, plan: DocumentPlan, error: MiniRAGError) -> None:
     documents.rejected(work.run, plan.document_id, error)
-    work.tally.failed(error)
-    work.run.finished([work.keys.pop(plan.document_id)])
+    key = work.keys.pop(plan.document_id)
+    work.tally.failed(key, error)
+    work.run.finished([key])
     if not work.tally.good and work.tally.bad >= _MOST_REJECTED:
         raise error

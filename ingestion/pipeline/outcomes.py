@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from ingestion.models import JobState
 from minirag.errors import ErrorCode, ErrorField, MiniRAGError, UnreadableSource
 
+_LONGEST_KEY = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -18,17 +20,19 @@ class Outcome:
 
 @dataclass(slots=True)
 class Tally:
-    """Documents that could be read and those that could not, with the first reason."""
+    """Documents that could be read and those that could not, with the first one and its reason."""
 
     good: int = 0
     bad: int = 0
     first: MiniRAGError | None = None
+    first_key: str = ""
     # What is wrong with the source beside its documents.
     notes: list[MiniRAGError] = field(default_factory=list)
 
-    def failed(self, error: MiniRAGError) -> None:
+    def failed(self, key: str, error: MiniRAGError) -> None:
         self.bad += 1
-        self.first = self.first or error
+        if self.first is None:
+            self.first, self.first_key = error, key
 
     def outcome(self) -> Outcome:
         """``failed`` where nothing at all could be read, with the first document's reason."""
@@ -38,8 +42,19 @@ class Tally:
             if self.notes:
                 return Outcome(JobState.PARTIAL, self.notes[0].as_field())
             return Outcome(JobState.SUCCEEDED)
-        if not self.good:
+        code = str(self.first.code) or ErrorCode.INTERNAL
+        if self.good:
+            return Outcome(JobState.PARTIAL, {"code": code, "message": self._told()})
+        if self.bad == 1:
             return Outcome(JobState.FAILED, self.first.as_field())
+        return Outcome(JobState.FAILED, {**self.first.as_field(), "message": self._told()})
+
+    def _told(self) -> str:
+        """How many failed, and of one of them which and why."""
+        assert self.first is not None
         many = f"{self.bad} of {self.bad + self.good} documents could not be taken in."
-        code = str(self.first.code)
-        return Outcome(JobState.PARTIAL, {"code": code or ErrorCode.INTERNAL, "message": many})
+        key = self.first_key
+        named = key if len(key) <= _LONGEST_KEY else f"{key[:_LONGEST_KEY]}…"
+        return (
+            f"{many} {'It is' if self.bad == 1 else 'The first is'} {named}: {self.first.message}"
+        )

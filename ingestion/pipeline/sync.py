@@ -34,8 +34,8 @@ def finish(moves: Moves, source: Source, listing: Listing, tally: Tally) -> None
     run, signature = moves.run, moves.index.signature
     tally.notes.extend(listing.faults)
     if not tally.good:  # then it is the site that is out of order, and all of it stays
-        for error in listing.gone.values():
-            tally.failed(error)
+        for key, error in listing.gone.items():
+            tally.failed(key, error)
     rows = rows_without_upload(source)
     _found_again(run, rows, listing)
     lost = missing(source, rows, listing, good=tally.good, bad=tally.bad)

@@ -9,6 +9,7 @@ from minirag.protocols import ChatModel, Embedder
 from minirag.providers.catalog import (
     LOCAL_MODELS,
     allowed_credential_keys,
+    lacking_credential,
     validate_credentials,
     validate_model,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "fake_chat_model",
     "fake_embedder",
     "import_vendor",
+    "lacking_credential",
     "local_embedder",
     "validate_credentials",
     "validate_model",

@@ -37,6 +37,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+-]*", re.ASCII)
 # Pieces of a model's name by which litellm leaves the named provider's route (replicate and the
 # "ft:" completions by substring, the Responses API by prefix), and with it our HTTP client.
 _STRAY = re.compile(r"replicate|clarifai|ft:babbage-002|ft:davinci-002|^responses/", re.IGNORECASE)
+_EXAMPLES: Mapping[Kind, str] = {
+    "chat": "openai/gpt-4o-mini",
+    "embedding": "openai/text-embedding-3-small",
+}
 # Names that the field writes without a provider.
 _BARE = (
     (re.compile(r"(gpt-|chatgpt-|o[134](-|$)|text-embedding-)"), "openai"),
@@ -112,10 +116,10 @@ PROVIDERS: Mapping[str, Provider] = {provider.name: provider for provider in _TA
 def parse_model(model: str, kind: Kind = "chat") -> ModelRef:
     """Split and check a model string that is neither local nor fake. Raises ``Invalid``."""
     if len(model) > MAX_MODEL_LENGTH or not _NAME.fullmatch(model):
-        raise Invalid.field("model", "Not a model string such as openai/gpt-4o-mini.")
+        raise Invalid.field("model", f"Not a model string such as {_EXAMPLES[kind]}.")
     provider_name, slash, name = model.partition("/")
     if not slash:
-        provider_name, name = _bare_provider(model), model
+        provider_name, name = _bare_provider(model, kind), model
     provider = PROVIDERS.get(provider_name)
     if provider is None and provider_name not in settings.MINIRAG_PROVIDERS:
         raise Invalid.field("model", _unknown(provider_name))
@@ -176,6 +180,21 @@ def validate_credentials(
             _check_base(value)
 
 
+def lacking_credential(
+    model: str, credentials: Mapping[str, str], kind: Kind = "chat"
+) -> Literal["api_base", "api_key"] | None:
+    """What ``model`` cannot be called without and is not there yet. Raises ``Invalid``."""
+    validate_model(model, kind)
+    if model.startswith(("local/", "fake/")):
+        return None
+    provider = parse_model(model, kind).provider
+    if provider is None:
+        return None
+    if provider.api_base is None and not credentials.get("api_base"):
+        return "api_base"
+    return "api_key" if provider.needs_key and not credentials.get("api_key") else None
+
+
 def _check_base(value: str) -> None:
     try:
         url = httpx.URL(value)
@@ -187,11 +206,11 @@ def _check_base(value: str) -> None:
         raise Invalid.field("credentials", "api_base must be a plain address without extras.")
 
 
-def _bare_provider(model: str) -> str:
+def _bare_provider(model: str, kind: Kind) -> str:
     for pattern, provider in _BARE:
         if pattern.match(model):
             return provider
-    raise Invalid.field("model", "Name the provider too, such as openai/gpt-4o-mini.")
+    raise Invalid.field("model", f"Name the provider too, such as {_EXAMPLES[kind]}.")
 
 
 def _unknown(provider: str) -> str:

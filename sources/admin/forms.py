@@ -25,9 +25,15 @@ class ManyFilesInput(forms.ClearableFileInput):
 
 
 class ManyFilesField(forms.FileField):
-    """Several files in one field; cleans to a list."""
+    """Several files in one field; cleans to a list.
+
+    An empty one fails alone when it is read, as any other that cannot be: the others are kept.
+    """
 
     widget = ManyFilesInput
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_empty_file=True, **kwargs)
 
     def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
         given = data if isinstance(data, list | tuple) else [data] if data else []

@@ -19,7 +19,6 @@ from tenants.services.members import change_role, remove_member
 
 class MembershipForm(DomainForm):
     email = forms.EmailField(
-        required=False,
         label="E-mail",
         help_text="You get a link to hand over; no mail is sent from here.",
     )
@@ -27,6 +26,11 @@ class MembershipForm(DomainForm):
     class Meta:
         model = Membership
         fields = ("role",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.instance._state.adding:
+            del self.fields["email"]
 
 
 @register(Membership)

@@ -1,13 +1,23 @@
-"""New secrets are shown in the answer to the request that made them, and nowhere else."""
+"""New secrets are shown in the answer to the request that made them, and nowhere else.
+
+Whoever loads that page again sends the form again: a form makes its secret once.
+"""
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
+from django.contrib import messages
 from django.db import models
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+
+_KEY = "form_key"
+_SENT = "forms_sent"
+# Forms of a session that are known to have been sent.
+_MOST_KEPT = 50
 
 
 class ShownOnce:
@@ -15,6 +25,19 @@ class ShownOnce:
 
     admin_site: Any
     opts: Any
+    add_form_template: Any = "admin/add_once.html"
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        key = request.POST.get(_KEY, "")
+        if key and key in request.session.get(_SENT, []):
+            words = "This form was sent before, and what it made was shown then."
+            messages.warning(request, words)
+            return HttpResponseRedirect(self._list())
+        context = {**(extra_context or {}), _KEY: key or secrets.token_urlsafe(16)}
+        answer: HttpResponse = super().add_view(request, form_url, context)  # type: ignore[misc]
+        return answer
 
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, add: bool = False, **more: Any
@@ -36,14 +59,19 @@ class ShownOnce:
         return str(row.__dict__.get("_shown_once", ""))
 
     def show_once(self, request: HttpRequest, title: str, secret: str, words: str) -> HttpResponse:
-        route = f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_changelist"
+        sent = [*request.session.get(_SENT, []), request.POST.get(_KEY, "")]
+        request.session[_SENT] = sent[-_MOST_KEPT:]
         context = {
             **self.admin_site.each_context(request),
             "title": title,
             "opts": self.opts,
-            "back": reverse(route),
+            "back": self._list(),
         }
         page = "admin/shown_once.html"
         response = TemplateResponse(request, page, context | {"secret": secret, "words": words})
         response["Cache-Control"] = "no-store"
         return response
+
+    def _list(self) -> str:
+        route = f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_changelist"
+        return reverse(route)

@@ -15,9 +15,10 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from ingestion.builds import change_embedding, held_credentials
+from ingestion.builds import change_embedding, held_credentials, wanted_embedding
 from ingestion.services import schedule_tenant_delete
-from minirag.providers import allowed_credential_keys
+from minirag.errors import MiniRAGError
+from minirag.providers import allowed_credential_keys, lacking_credential
 from minirag.types import Credentials
 from tenants.admin.shown_once import ShownOnce
 from tenants.console import DomainAdmin, DomainForm, pill, register
@@ -33,9 +34,7 @@ from tenants.services.tenancy import (
 
 
 class TenantForm(DomainForm):
-    owner_email = forms.EmailField(
-        required=False, label="Owner's e-mail", help_text="The person who will own it."
-    )
+    owner_email = forms.EmailField(label="Owner's e-mail", help_text="The person who will own it.")
     api_key = forms.CharField(
         label="API key",
         required=False,
@@ -65,9 +64,19 @@ class TenantForm(DomainForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if not self.instance._state.adding:
+            del self.fields["owner_email"]
         cap = self.instance.monthly_cost_limit_nano
         if "monthly_cost_usd" in self.fields and cap is not None:
             self.fields["monthly_cost_usd"].initial = Decimal(cap).scaleb(-9)
+
+    def _show(self, error: MiniRAGError) -> None:
+        """The service names ``email``, the form has ``owner_email``."""
+        fields = error.fields or {}
+        named = {
+            "owner_email" if name == "email" else name: texts for name, texts in fields.items()
+        }
+        super()._show(MiniRAGError(error.message, code=error.code, fields=named))
 
 
 @register(Tenant)
@@ -177,6 +186,19 @@ class TenantAdmin(ShownOnce, DomainAdmin):
     ) -> HttpResponse:
         words = "E-mail, password and first API token of its owner. They are not shown again."
         return self.show_once(request, f"{obj.name} is made", self.handed_over(obj), words)
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        with self.acting(request, obj.pk):
+            wanted = wanted_embedding(Tenant.objects.get(pk=obj.pk))
+        values = wanted.credentials.values
+        if lacking := lacking_credential(wanted.model, values, "embedding"):
+            needs = "an API key" if lacking == "api_key" else "an API address"
+            words = f"{wanted.model} needs {needs}: until it has one, nothing new can be read."
+            self.message_user(request, words, messages.WARNING)
+        elif wanted.build is not None:
+            words = f"The index for {wanted.model} is being built; the old one answers meanwhile."
+            self.message_user(request, words)
+        return super().response_change(request, obj)
 
     @admin.action(description="Suspend: refuse its every credential", permissions=["platform"])
     def suspend(self, request: HttpRequest, queryset: QuerySet[Tenant]) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import Count
 from django.urls import reverse
+from django.utils import timezone
 
 from bots.models import BotProfile
+from bots.selectors import missing_parts, with_links
 from chat.models import Chat
-from ingestion.models import ACTIVE_STATES, BUILD_STATES, IndexBuild, IngestJob
+from ingestion.models import ACTIVE_STATES, BUILD_STATES, BuildState, IndexBuild, IngestJob
 from sources.models import Document, DocumentStatus, Source, SourceStatus
+
+_LATELY = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +37,12 @@ def overview(may_write: bool) -> dict[str, Any]:
         .values_list("status")
         .annotate(held=Count("pk"))
     )
-    bots = list(BotProfile.objects.order_by("created_at")[:50])
+    bots = list(with_links(BotProfile.objects.order_by("created_at"))[:50])
     chats = Chat.objects.count()
     steps = _steps(states, bots, chats) if may_write else []
     return {
         "figures": _figures(states, bots, chats),
-        "attention": _attention(states),
+        "attention": _attention(states, bots),
         "steps": [] if all(step.done for step in steps) else steps,
         "open_chats": [bot for bot in bots if bot.is_active and bot.widget_enabled][:5],
     }
@@ -63,7 +68,7 @@ def _figures(states: dict[str, int], bots: list[BotProfile], chats: int) -> list
     ]
 
 
-def _attention(states: dict[str, int]) -> list[Line]:
+def _attention(states: dict[str, int], bots: list[BotProfile]) -> list[Line]:
     found = []
     for state, words in (
         (SourceStatus.FAILED, "could not be read"),
@@ -72,13 +77,28 @@ def _attention(states: dict[str, int]) -> list[Line]:
         if count := states.get(state):
             url = _list("sources_source", f"?status__exact={state}")
             found.append(Line(f"{_many(count, 'source', 'sources')} {words}", url, state))
+    for bot in bots:
+        if bot.is_active and (missing := missing_parts(bot)):
+            url = reverse("console:bots_botprofile_change", args=[bot.pk])
+            found.append(Line(f"{bot.name} cannot answer yet. {missing[0]}", url, "failed"))
     if building := IndexBuild.objects.filter(state__in=BUILD_STATES).first():
         far = f", {building.done} of {building.total}" if building.total else ""
         words = f"A new index for {building.model} is being built{far}; the old one answers"
         found.append(Line(words, _list("ingestion_indexbuild"), "running"))
+    elif (last := _last_build()) and last.state == BuildState.FAILED:
+        why = (last.error or {}).get("message", "")
+        words = f"No index for {last.model} could be built; the old one answers. {why}"
+        found.append(Line(words, _list("ingestion_indexbuild"), "failed"))
     if active := IngestJob.objects.filter(state__in=ACTIVE_STATES).count():
         words = f"{_many(active, 'job is', 'jobs are')} waiting or running"
         found.append(Line(words, _list("ingestion_ingestjob"), "running"))
+    return found
+
+
+def _last_build() -> IndexBuild | None:
+    """What the tenant asked for last, and lately."""
+    lately = IndexBuild.objects.filter(updated_at__gt=timezone.now() - _LATELY)
+    found: IndexBuild | None = lately.order_by("-updated_at").first()
     return found
 
 

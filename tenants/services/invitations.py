@@ -22,7 +22,7 @@ from tenants.context import AuthContext
 from tenants.credentials import context_of
 from tenants.models import Membership, User
 from tenants.scope import platform_scope, tenant_scope
-from tenants.services.logins import check_password, valid_password
+from tenants.services.logins import check_password, valid_email, valid_password
 from tenants.services.members import check_rank, valid_role
 
 INVITATION_PATH = "/console/invitation/"
@@ -38,10 +38,13 @@ class Invitation:
 
 @transaction.atomic
 def invite(auth: AuthContext, *, email: str, role: str, name: str = "") -> Invitation:
-    """A pending membership. Raises ``Conflict`` for somebody who is one already."""
+    """A pending membership.
+
+    Raises ``Invalid`` for what is no address, ``Conflict`` for somebody who is a member already.
+    """
     wanted = valid_role(role)
     check_rank(auth, wanted)
-    address = User.objects.clean_email(email)
+    address = valid_email(email)
     user = User.objects.filter(email=address).first()
     if user is None:
         user = User.objects.create_user(address, None, name=name)

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth import authenticate, password_validation, user_logged_in
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
@@ -99,6 +100,16 @@ def end_logins(user_id: UUID, *, but: UUID | None = None) -> None:
     """End a user's logins in the open scope, except one."""
     rows: Any = LoginSession.objects.filter(user_id=user_id, revoked_at__isnull=True)
     rows.exclude(pk=but).update(revoked_at=timezone.now())
+
+
+def valid_email(email: str) -> str:
+    """``email`` as it is kept. Raises ``Invalid`` on ``email`` for what is no address."""
+    address = User.objects.clean_email(email)
+    try:
+        validate_email(address)
+    except ValidationError as error:
+        raise Invalid.field("email", "Must be an e-mail address.") from error
+    return address
 
 
 def valid_password(password: str, user: User, field: str) -> str:

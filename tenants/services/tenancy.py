@@ -8,8 +8,6 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import transaction
 from django.utils import timezone
 from django.utils.text import slugify
@@ -23,6 +21,7 @@ from tenants.context import AuthContext, system_context
 from tenants.models import Membership, Role, Tenant, User
 from tenants.scope import platform_scope, tenant_scope
 from tenants.services.api_tokens import NewToken, create_api_token
+from tenants.services.logins import valid_email
 
 _MAX_SLUG = 60
 
@@ -61,11 +60,7 @@ def _free_slug(name: str) -> str:
 
 
 def _owner(email: str, may_exist: bool) -> tuple[User, str | None]:
-    address = User.objects.clean_email(email)
-    try:
-        validate_email(address)
-    except ValidationError as error:
-        raise Invalid.field("email", "Must be an e-mail address.") from error
+    address = valid_email(email)
     user = User.objects.filter(email=address).first()
     if user is not None:
         if not may_exist:

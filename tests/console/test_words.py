@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
 from bots.models import BotProfile
 from chat.models import Chat
-from ingestion.models import IngestJob, JobState
-from sources.models import Source, SourceStatus
+from ingestion.models import BuildState, IndexBuild, IngestJob, JobState
+from sources.models import Document, Source, SourceStatus
 from tenants.models import Role, Tenant
 from tenants.scope import tenant_scope
 from tests.cast import person
@@ -188,3 +191,51 @@ def test_only_who_may_read_the_audit_sees_the_way_to_it(console: Client, tenant:
     path = f"sources/source/{source.pk}/change/"
     assert "historylink" in page(console, path)
     assert "historylink" not in page(as_role(tenant, Role.VIEWER), path)
+
+
+def test_a_bot_that_cannot_answer_is_said_to_be_one(console: Client, tenant: Tenant) -> None:
+    form = {
+        "name": "Mute", "slug": "", "model": "openai/gpt-4o-mini", "is_active": "on", "top_k": "5",
+        "query_rewrite": "auto", "refusal_message": "No.", "widget_theme": "auto",
+        "widget_daily_message_limit": "10",
+    }  # fmt: skip
+    saved = console.post("/console/bots/botprofile/add/", form, follow=True).content.decode()
+    assert "Mute cannot answer yet. It has no source" in saved
+    assert "Its model needs an API key." in saved
+    assert "Mute cannot answer yet." in page(console)
+    with tenant_scope(tenant.pk):
+        BotProfile.objects.update(is_active=False)
+    assert "cannot answer yet" not in page(console)
+
+
+def test_an_index_that_could_not_be_built_is_said(console: Client, tenant: Tenant) -> None:
+    error = {"code": "provider_misconfigured", "message": "This model needs an api_key."}
+    with tenant_scope(tenant.pk):
+        IndexBuild.objects.create(
+            tenant=tenant, model="openai/x", state=BuildState.FAILED, error=error
+        )
+    assert "No index for openai/x could be built" in page(console)
+    with tenant_scope(tenant.pk):
+        IndexBuild.objects.update(updated_at=timezone.now() - timedelta(days=8))
+    assert "could be built" not in page(console)
+
+
+def test_a_model_without_its_key_is_said_when_it_is_chosen(console: Client, tenant: Tenant) -> None:
+    form = {"name": tenant.name, "embedding_model": "openai/text-embedding-3-small"}
+    path = f"/console/tenants/tenant/{tenant.pk}/change/"
+    saved = console.post(path, form, follow=True).content.decode()
+    assert "needs an API key: until it has one" in saved
+    wrong = console.post(path, form | {"embedding_model": "foo"}).content.decode()
+    assert "such as openai/text-embedding-3-small" in wrong
+
+
+def test_an_empty_file_fails_alone(console: Client, tenant: Tenant) -> None:
+    form = {
+        "name": "Files",
+        "type": "file",
+        "uploads": [SimpleUploadedFile("a.txt", b"A text."), SimpleUploadedFile("b.txt", b"")],
+    }
+    assert console.post("/console/sources/source/add/", form).status_code == 302
+    with tenant_scope(tenant.pk):
+        keys = Document.objects.order_by("key").values_list("key", flat=True)
+        assert list(keys) == ["a.txt", "b.txt"]

@@ -33,8 +33,6 @@ UNREACHABLE = "The model provider could not be reached."
 TOO_LONG = "The model provider's answer was too long."
 REDIRECTED = "The model provider's address leads elsewhere; set api_base to the final address."
 NOT_CALLABLE = "This model cannot be called with the bot's settings; check model and credentials."
-NO_KEY = "This model needs an api_key in the credentials."
-NO_BASE = "This model needs an api_base in the credentials."
 
 
 def of_status(status: int, retry_after: str | None = None) -> MiniRAGError | None:

@@ -8,7 +8,7 @@ from typing import Any
 from minirag.errors import Invalid, ProviderMisconfigured
 from minirag.providers import catalog
 from minirag.providers.catalog import Kind, ModelRef, Via
-from minirag.providers.litellm_adapter import failures, vendor
+from minirag.providers.litellm_adapter import vendor
 from minirag.types import Credentials
 
 
@@ -57,14 +57,10 @@ def resolve(model: str, credentials: Credentials, kind: Kind) -> Target:
         raise ProviderMisconfigured(" ".join(words) or error.message) from None
     values = credentials.values
     provider = ref.provider
-    base = values.get("api_base") or (provider.api_base if provider else "")
-    if base is None:
-        raise ProviderMisconfigured(failures.NO_BASE)
-    key = values.get("api_key", "")
-    if not key and provider is not None:
-        if provider.needs_key:
-            raise ProviderMisconfigured(failures.NO_KEY)
-        key = vendor.NO_KEY
+    if lacking := catalog.lacking_credential(model, values, kind):
+        raise ProviderMisconfigured(f"This model needs an {lacking} in the credentials.")
+    base = values.get("api_base") or (provider and provider.api_base) or ""
+    key = values.get("api_key") or (vendor.NO_KEY if provider else "")
     return Target(
         ref=ref,
         via=getattr(provider, kind) if provider else None,

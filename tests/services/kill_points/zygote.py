@@ -40,6 +40,9 @@ from tests.services.kill_points import clerk  # noqa: E402
 from tests.services.kill_points.order import Order  # noqa: E402
 from usage.pricing import price  # noqa: E402
 
+# Kept over each fork, where a sandbox lets go of its own end.
+_parsers: socket.socket
+
 
 def _move(order: Order) -> None:
     """Before the first connection: where everything is."""
@@ -55,7 +58,7 @@ def _move(order: Order) -> None:
         },
     )
     # The parsers' own process is older than this one and serves all of them.
-    sandbox._sandbox._owner = os.getpid()
+    sandbox._sandbox._control, sandbox._sandbox._owner = _parsers, os.getpid()
 
 
 def _worker(order: Order, line: IO[str]) -> None:
@@ -121,8 +124,12 @@ def main() -> None:
 
 def _warm_up() -> None:
     """What a worker loads with its first document: a fork finds it there."""
+    global _parsers
     vendor.litellm()
+    sandbox._sandbox = sandbox.Sandbox(idle_seconds=86_400)
     parsed = sandbox.parse(RawDocument("warm.md", b"# Warm", "text/markdown"))
+    assert sandbox._sandbox._control is not None
+    _parsers = sandbox._sandbox._control.dup()
     chunk_text(parsed, size=32, overlap=0)
     encode_documents(["warm"])
     price("openai/warm")
