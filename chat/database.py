@@ -14,7 +14,8 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 from django.conf import settings
-from django.db import connections
+
+from minirag.connections import release_connections
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -22,14 +23,6 @@ T = TypeVar("T")
 _database = ThreadPoolExecutor(settings.MINIRAG_CHAT_DB_THREADS, thread_name_prefix="chat-db")
 # Apart from the others: a search may wait for somebody's slow embedder.
 _search = ThreadPoolExecutor(settings.MINIRAG_SEARCH_THREADS, thread_name_prefix="chat-search")
-
-
-def release_connections() -> None:
-    """Give this thread's connections back, unless a transaction is open on them."""
-    for connection in connections.all(initialized_only=True):
-        # SQLite has no pool to give back to, and closing its last connection writes a checkpoint.
-        if connection.vendor != "sqlite" and not connection.in_atomic_block:
-            connection.close()
 
 
 def _and_release(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

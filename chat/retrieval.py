@@ -10,9 +10,9 @@ from uuid import UUID
 from django.conf import settings
 
 from chat.calls import CallOwner
-from chat.database import release_connections
 from chat.evidence import evidence
 from minirag import sparse, wiring
+from minirag.connections import release_connections
 from minirag.errors import RetrievalUnavailable
 from minirag.protocols import Embedder
 from minirag.types import Passage, StoreHit, TokenUsage, Vector, VectorQuery, VectorSpace

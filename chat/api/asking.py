@@ -30,7 +30,6 @@ from chat.services import Ask, request_stop
 from minirag.api.renderers import BrowsableRenderer
 from minirag.api.serializers import NoBody
 from minirag.errors import ErrorCode, MiniRAGError
-from tenants.api_base import release_connections
 from tenants.models import TokenScope
 
 _QUESTION = {
@@ -112,8 +111,6 @@ class ChatView(AsyncWidgetView):
         return await self._whole(message_id)
 
     async def _whole(self, message_id: UUID) -> Response:
-        # This request waits for as long as the answer takes: without a connection.
-        await sync_to_async(release_connections)()
         patience = float(settings.MINIRAG_SSE_HEARTBEAT_SECONDS)
         async with aclosing(turns.follow(self.auth.tenant_id, message_id, patience)) as events:
             async for logged in events:

@@ -8,6 +8,6 @@ says, and not a route that does not exist.
 
 from tenants.api_base.asynchronous import AsyncTenantView
 from tenants.api_base.public import PublicView
-from tenants.api_base.view import TenantView, parse_id, release_connections
+from tenants.api_base.view import TenantView, parse_id
 
-__all__ = ["AsyncTenantView", "PublicView", "TenantView", "parse_id", "release_connections"]
+__all__ = ["AsyncTenantView", "PublicView", "TenantView", "parse_id"]

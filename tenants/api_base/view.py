@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.db import connections, transaction
+from django.db import transaction
 from django.http.response import HttpResponseBase
 from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
@@ -50,14 +50,6 @@ def parse_id(value: object) -> UUID:
     if not isinstance(value, str) or not _UUID.fullmatch(value):
         raise NotFound()
     return UUID(value)
-
-
-def release_connections() -> None:
-    """Give database connections back before a long stream; an open transaction keeps its own."""
-    for connection in connections.all(initialized_only=True):
-        # SQLite has no pool to give back to: its connections stay with their thread.
-        if connection.vendor != "sqlite" and not connection.in_atomic_block:
-            connection.close()
 
 
 class TenantView(ReadingView):

@@ -298,9 +298,10 @@ def _start(stack: Stack) -> None:
     )
     stack.children.run("migrate", command_of("migrate", {}))
     assert collecting.wait(60) == 0, collecting.output
-    # Only the second web stands behind a proxy that it trusts.
+    # Only the second web stands behind a proxy that it trusts; it has few database connections.
     stack.start_web(stack.ports[0])
-    stack.start_web(stack.ports[1], {"MINIRAG_TRUSTED_PROXIES": "127.0.0.1"})
+    few = {"MINIRAG_TRUSTED_PROXIES": "127.0.0.1", "MINIRAG_DB_POOL": "3"}
+    stack.start_web(stack.ports[1], few)
     stack.start_worker()
     stack.start_beat()
     printed = stack.children.manage(

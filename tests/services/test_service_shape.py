@@ -17,6 +17,8 @@ from tests.services.stack import CHATS_A_MINUTE, METRICS_TOKEN, Guest, Stack
 
 KETTLE = "# Kettle\n\n## Warranty\n\nThe Aurora kettle has a warranty of three years.\n"
 LAMP = "# Lamp\n\nThe Borealis lamp is switched on by its left button.\n"
+# More than the second web has database connections.
+_AT_ONCE = 8
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +45,20 @@ def test_a_question_asked_at_one_web_finds_what_another_took_in(
     counts = guest.api(2).get(f"sources/{source_id}")["counts"]
     assert counts["documents"] == 2
     assert guest.stack.points(guest.tenant_id, [source_id]) == counts["chunks"]
+
+
+def test_more_questions_at_once_than_database_connections(guest: Guest, source_id: str) -> None:
+    """None of them may hold one while it waits for another: all would, until the pool gives up."""
+    bot = guest.make_bot("openai/gpt-4o-mini", [source_id])
+    api = guest.api(2)
+
+    def ask(number: int) -> httpx.Response:
+        question = f"How long is the warranty of kettle {number}?"
+        return api.http.post("/v1/chat", json={"bot_profile_id": bot, "message": question})
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        answers = list(pool.map(ask, range(_AT_ONCE)))
+    assert [answer.status_code for answer in answers] == [200] * _AT_ONCE, answers[-1].text
 
 
 def test_uploads_are_shared(guest: Guest, source_id: str) -> None:
