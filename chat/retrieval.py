@@ -15,6 +15,7 @@ from minirag import sparse, wiring
 from minirag.connections import release_connections
 from minirag.errors import RetrievalUnavailable
 from minirag.protocols import Embedder
+from minirag.providers.dimensions import check_dimensions
 from minirag.types import Passage, StoreHit, TokenUsage, Vector, VectorQuery, VectorSpace
 from sources.models import Chunk
 from tenants.models import Tenant
@@ -49,7 +50,8 @@ def retrieve(
     """At most ``limit`` passages of these sources for ``query``. Blocking.
 
     Each document shows its old version whole or its new version whole. Raises
-    ``RetrievalUnavailable``, ``QuotaExceeded`` and what the tenant's embedder raises.
+    ``RetrievalUnavailable``, ``QuotaExceeded`` and what the tenant's embedder raises, also where
+    its vector does not fit the index.
     """
     nothing = Retrieved((), 0.0, tenant.embedding_model)
     if not source_ids or tenant.index_dimensions is None:
@@ -57,6 +59,7 @@ def retrieve(
     embedder = wiring.embedder(tenant.embedding_model, tenant.embedding_credentials)
     dense = embed_query(embedder, query, CallOwner(tenant.pk, bot_profile_id, message_id))
     space = VectorSpace(tenant.embedding_model, tenant.index_dimensions, tenant.index_version)
+    check_dimensions(space, len(dense))
     wanted = VectorQuery(dense, sparse.encode_query(query), tuple(source_ids), limit)
     passages = _without_repeats(_search(space, tenant.pk, wanted))[:limit]
     numbered = tuple(replace(one, marker=place) for place, one in enumerate(passages, start=1))

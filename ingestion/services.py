@@ -12,7 +12,7 @@ from ingestion.clock import database_now
 from ingestion.endings import reopen_build, settle_build, settle_source
 from ingestion.models import ACTIVE_STATES, IngestJob, JobKind, JobState, TenantTurn
 from minirag.errors import Conflict
-from sources.models import Document, Source
+from sources.models import Document, DocumentStatus, Source
 from sources.services import retire_document, retire_source
 from tenants import audit
 from tenants.context import AuthContext
@@ -123,6 +123,10 @@ def retry_job(auth: AuthContext, job: IngestJob) -> IngestJob:
     waiting = _queued(row.kind, row.source_id, row.document_id)
     if waiting is None:
         reopen_build(row)
+        # What it could not read is read again: somebody may have mended what was wrong.
+        Document.objects.filter(flipped_by=row.pk, status=DocumentStatus.FAILED).update(
+            flipped_by=None
+        )
         IngestJob.objects.filter(pk=row.pk).update(
             state=JobState.QUEUED,
             error=None,

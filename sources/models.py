@@ -125,7 +125,8 @@ class Document(TenantOwned):
     index_model = models.CharField(max_length=200, blank=True)
     # Points are being written or left over: set before the first one, cleared after the sweep.
     stale_points = models.BooleanField(default=False, editable=False)
-    # The job whose work is live: its next attempt does not do it again.
+    # The job that made what is live, or found that it cannot be made: its next turn or attempt does
+    # not do that again.
     flipped_by = models.UUIDField(null=True, editable=False)
     upload = models.CharField(max_length=500, blank=True)
     pending_upload = models.CharField(max_length=500, blank=True)

@@ -84,14 +84,20 @@ class Beside(ABC):
         """
         waiting: deque[tuple[int, Future[T]]] = deque()
         total = 0
-        for given in inputs:
+        coming = iter(inputs)
+        while (given := next(coming, None)) is not None:
             weight = weigh(given)
-            while waiting and (total + weight > most or len(waiting) >= _AHEAD):
+            while waiting and total + weight > most:
                 done, future = waiting.popleft()
                 yield self.result(future)
                 total -= done
             self.check()
             waiting.append((weight, self.start(partial(work, given))))
             total += weight
+            # Before the next one is asked for, who may say by then that there is none.
+            while len(waiting) >= _AHEAD:
+                done, future = waiting.popleft()
+                yield self.result(future)
+                total -= done
         for _, future in waiting:
             yield self.result(future)

@@ -13,7 +13,6 @@ from ingestion.chunking import ChunkSize
 from ingestion.leases import JobRun
 from ingestion.models import BuildState, IndexBuild
 from minirag import wiring
-from minirag.errors import ProviderMisconfigured
 from minirag.protocols import Embedder, VectorStore
 from minirag.types import TokenUsage, VectorSpace
 from tenants.models import Tenant
@@ -138,11 +137,3 @@ def shelves(tenant_id: UUID) -> list[Shelf]:
     spaces = [*([live] if live is not None else []), *spaces_beside(tenant_id)]
     store = wiring.vector_store() if spaces else None
     return [Shelf(tenant_id, space, store) for space in spaces if store is not None]
-
-
-def check_dimensions(index: Index, found: int) -> None:
-    """Vectors of another length belong to another index."""
-    if found != index.space.dimensions:
-        raise ProviderMisconfigured(
-            f"The embedding model gave {found} dimensions; the index has {index.space.dimensions}."
-        )

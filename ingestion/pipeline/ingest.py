@@ -73,7 +73,7 @@ def ingest_source(run: JobRun) -> Outcome:
     if source is None:
         raise Cancelled
     work = _Work(run, source, open_index(run), Progress(run), Turn(run))
-    listed = list_items(source, work.index.signature, work.listing, run.job.started_at)
+    listed = list_items(source, work.index.signature, work.listing, run.job)
     apart: list[Item] = []
     _read(work, without_suspects(run.job, listed, apart))
     for item in least_suspect_first(run.job, apart):
@@ -119,14 +119,19 @@ def _begun(work: _Work, groups: Iterator[list[Item]]) -> Iterator[list[Reading]]
         readable = [reading for reading in readings if reading.error is None]
         documents.take_over(work.run, work.listing, readable)
         changed = _changed(work, readable)
+        fetched = any(item.asked and item.failed is None for item in items)
+        if waited_for and changed and not fetched:
+            work.turn_over = True
+            return
         if changed:
             _fail(work, documents.begin(work.run, work.source, changed))
             changed = [reading for reading in changed if reading.error is None]
             work.progress.at(Stage.CHUNK)
             yield changed
-        if not changed and not any(item.asked for item in items):
-            continue  # an earlier turn's work: a turn that only passed it by would be none
-        # One group more, since it may have been the last one already.
+        elif not fetched:
+            work.turn.again()  # an earlier turn's work: a turn that only passed it by would be none
+            continue
+        # Pages that were fetched already are one group more: it may have been the last one.
         if waited_for:
             work.turn_over = True
             return
@@ -188,7 +193,8 @@ def _fail(work: _Work, readings: Sequence[Reading]) -> None:
     """Documents that fail alone: what they said before goes on answering."""
     if not readings:
         return
-    documents.failed(work.run, work.source, readings)
+    if fresh := [reading for reading in readings if reading.item.failed is None]:
+        documents.failed(work.run, work.source, fresh)
     for reading in readings:
         assert reading.error is not None
         work.tally.failed(reading.item.key, reading.error)

@@ -13,7 +13,7 @@ from ingestion.parsing.batches import parse_many
 from ingestion.pipeline.plans import Facts, stored_facts
 from minirag.errors import ErrorCode, MiniRAGError, UnreadableSource
 from minirag.types import ParsedDocument, RawDocument, TextChunk
-from sources.models import WEB_TYPES, Document, Source
+from sources.models import WEB_TYPES, Document, DocumentStatus, Source
 
 # What concerns one document alone.
 _OWN_FAULTS = (ErrorCode.UNREADABLE_SOURCE, ErrorCode.ADDRESS_REFUSED, ErrorCode.TOO_LARGE)
@@ -35,12 +35,19 @@ class Item:
     unchanged: bool = False
     # Whether a server was asked for it by this run.
     asked: bool = False
+    # What an earlier turn of this job found wrong with it: it is not looked at again.
+    failed: MiniRAGError | None = None
     etag: str = ""
     last_modified: str = ""
     links: tuple[str, ...] = ()
     container_id: UUID | None = None
     # Whether a failure shall be seen as a document of its own, where there is no row yet.
     shown: bool = False
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is nothing to be read."""
+        return self.unchanged or self.failed is not None
 
     @property
     def stored_name(self) -> str:
@@ -61,6 +68,15 @@ class Reading:
     error: MiniRAGError | None = None
 
 
+def failed_before(row: Document | None, job_id: UUID | None) -> MiniRAGError | None:
+    """What the job ``job_id`` found wrong with what ``row`` still stands for."""
+    if row is None or row.error is None or row.flipped_by is None or row.flipped_by != job_id:
+        return None
+    if row.status != DocumentStatus.FAILED:
+        return None
+    return MiniRAGError(row.error["message"], code=ErrorCode(row.error["code"]))
+
+
 def load(source: Source, items: Sequence[Item]) -> list[Reading]:
     """The raw documents of ``items``, with what they could not be read for."""
     return [_load(source, item) for item in items]
@@ -71,6 +87,8 @@ def _load(source: Source, item: Item) -> Reading:
     if item.unchanged and item.document is not None:
         facts = stored_facts(item.document, item.stored_name)
         return Reading(item, empty, facts, item.document)
+    if item.failed is not None:
+        return Reading(item, empty, Facts("", "", "", ""), item.document, error=item.failed)
     try:
         raw = item.raw or _raw(source, item)
         return Reading(item, raw, facts_of(source, item, raw), item.document)

@@ -111,17 +111,20 @@ def failed(run: JobRun, source: Source, readings: Sequence[Reading]) -> None:
         for reading in readings:
             assert reading.error is not None
             item, error = reading.item, reading.error.as_field()
+            # A page that could not be had may be there at the next turn.
+            seen = item.raw is not None or bool(item.stored_name)
+            told = {"error": error, "flipped_by": run.job.pk if seen else None}
             rows = Document.objects.filter(source=source, key=item.key, deleted_at__isnull=True)
             if item.stored_name and item.document is not None:
                 # A newer upload took the place of the file that could not be read.
                 rows = rows.filter(
                     upload=item.document.upload, pending_upload=item.document.pending_upload
                 )
-            written = rows.update(status=DocumentStatus.FAILED, error=error)
+            written = rows.update(status=DocumentStatus.FAILED, **told)
             # Beyond a quota there is no room for a row that says so.
             over = reading.error.code is ErrorCode.QUOTA_EXCEEDED
             if not written and item.shown and not over:
-                fresh.append(_new(source, item, status=DocumentStatus.FAILED, error=error))
+                fresh.append(_new(source, item, status=DocumentStatus.FAILED, **told))
         Document.objects.bulk_create(fresh, ignore_conflicts=True)
 
 
@@ -130,7 +133,7 @@ def rejected(run: JobRun, document_id: UUID, error: MiniRAGError) -> None:
     with transaction.atomic():
         run.fence()
         Document.objects.filter(pk=document_id).update(
-            status=DocumentStatus.FAILED, error=error.as_field()
+            status=DocumentStatus.FAILED, error=error.as_field(), flipped_by=run.job.pk
         )
 
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from uuid import UUID
 
 from django.db.models import Q
 
 from ingestion.loaders import FileLoader, Origin
+from ingestion.models import IngestJob
 from ingestion.parsing.archives import ArchiveEntry, extract, is_archive, list_entries
 from ingestion.pipeline.listing import Listing, origin_of
-from ingestion.pipeline.reading import Item
+from ingestion.pipeline.reading import Item, failed_before
 from minirag.errors import AddressRefused, Conflict, UnreadableSource
 from minirag.formats import kind_of_mime
 from minirag.types import RawDocument
@@ -27,8 +29,11 @@ _MOST_BYTES = 2 * 1024 * 1024
 _MAX_KEY = 1000
 
 
-def files_of(source: Source, signature: str, listing: Listing) -> Iterator[list[Item]]:
+def files_of(
+    source: Source, signature: str, listing: Listing, job: IngestJob | None
+) -> Iterator[list[Item]]:
     """Files by their rows, a few at a time; entries of an archive follow it."""
+    job_id = job.pk if job else None
     live = Document.objects.filter(source=source, deleted_at__isnull=True).defer("text", "links")
     own = live.filter(container__isnull=True)
     base = origin_of(source)
@@ -39,20 +44,21 @@ def files_of(source: Source, signature: str, listing: Listing) -> Iterator[list[
         rows = [found[pk] for pk in ids[at : at + _MOST_ROWS] if pk in found]
         archives = [row for row in rows if kind_of_mime(row.mime_type) == "zip"]
         plain = [row for row in rows if row not in archives]
-        settled = [_item(base, row, unchanged=True) for row in plain if _is_settled(row, signature)]
-        if settled:
+        items = [_item(base, row, signature, job_id) for row in plain]
+        if settled := [item for item in items if item.is_settled]:
             yield settled
-        yield from _groups([_item(base, row) for row in plain if not _is_settled(row, signature)])
+        yield from _groups([item for item in items if not item.is_settled])
         for row in archives:
-            yield from _Archive(source, row, base, listing).items(signature)
+            yield from _Archive(source, row, base, listing, signature, job_id).items()
 
 
-def _item(base: Origin, row: Document, *, unchanged: bool = False) -> Item:
+def _item(base: Origin, row: Document, signature: str, job_id: UUID | None) -> Item:
     stored = row.pending_upload or row.upload
     origin = replace(
         base, key=row.key, storage_name=stored, mime_type=row.mime_type, title="", content=""
     )
-    return Item(row.key, origin, row, unchanged=unchanged)
+    unchanged, failed = _is_settled(row, signature), failed_before(row, job_id)
+    return Item(row.key, origin, row, unchanged=unchanged, failed=failed)
 
 
 def _is_settled(row: Document, signature: str) -> bool:
@@ -81,21 +87,33 @@ def _groups(items: Sequence[Item]) -> Iterator[list[Item]]:
 class _Archive:
     """One uploaded archive and the rows of its entries."""
 
-    def __init__(self, source: Source, row: Document, base: Origin, listing: Listing) -> None:
+    def __init__(
+        self,
+        source: Source,
+        row: Document,
+        base: Origin,
+        listing: Listing,
+        signature: str,
+        job_id: UUID | None,
+    ) -> None:
+        self._signature = signature
+        self._job_id = job_id
         self._source = source
         self._row = row
-        self._own = _item(base, row)
+        self._own = _item(base, row, signature, job_id)
         self._base = base
         self._listing = listing
         self._entries = Document.objects.filter(
             source=source, deleted_at__isnull=True, container=row
         ).defer("text", "links")
 
-    def items(self, signature: str) -> Iterator[list[Item]]:
-        if _is_settled(self._row, signature):  # a document of another kind
-            yield [replace(self._own, unchanged=True)]
+    def items(self) -> Iterator[list[Item]]:
+        if self._own.is_settled:  # a document of another kind, or it cannot be read
+            if self._own.failed is not None:
+                self._listing.present.update(self._entries.values_list("key", flat=True))
+            yield [self._own]
             return
-        if self._is_settled(signature):
+        if self._is_settled():
             self._listing.present.add(self._row.key)
             yield [self._item(row.key, row, unchanged=True) for row in self._entries]
             return
@@ -119,10 +137,10 @@ class _Archive:
         self._listing.present.add(self._row.key)
         self._listing.archives.append((self._row, self._own.stored_name))
 
-    def _is_settled(self, signature: str) -> bool:
-        if not self._row.upload or not _is_ready(self._row, signature):
+    def _is_settled(self) -> bool:
+        if not self._row.upload or not _is_ready(self._row, self._signature):
             return False
-        open_ones = ~Q(status=DocumentStatus.READY) | ~Q(index_model=signature)
+        open_ones = ~Q(status=DocumentStatus.READY) | ~Q(index_model=self._signature)
         return not self._entries.filter(open_ones).exists()
 
     def _read(self, raw: RawDocument, entries: Sequence[ArchiveEntry]) -> Iterator[list[Item]]:
@@ -135,6 +153,10 @@ class _Archive:
                 self._listing.left_by(row)
         if taken:
             yield [self._doubled(entry.name) for entry in entries if entry.name in taken]
+        failed = {key for key in names if failed_before(held.get(key), self._job_id) is not None}
+        if failed:
+            yield [self._item(key, held[key]) for key in sorted(failed)]
+            wanted = [entry for entry in wanted if entry.name not in failed]
         for group in _by_size(wanted):
             found = extract(raw, [entry.index for entry in group])
             yield [
@@ -184,6 +206,7 @@ class _Archive:
             error=error,
             unchanged=unchanged,
             container_id=self._row.pk,
+            failed=failed_before(row, self._job_id),
             shown=True,
         )
 

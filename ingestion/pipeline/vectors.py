@@ -12,9 +12,10 @@ from uuid import UUID
 
 from ingestion import pauses
 from ingestion.leases import JobRun
-from ingestion.pipeline.index import Index, check_dimensions
+from ingestion.pipeline.index import Index
 from ingestion.pipeline.progress import Progress
 from minirag.errors import AnswerLost, MiniRAGError, ProviderUnavailable
+from minirag.providers.dimensions import check_dimensions
 from minirag.sparse import encode_documents
 from minirag.types import Embeddings, Point, SparseVector, Stage, TokenUsage, Vector
 from usage import ledger
@@ -201,7 +202,7 @@ def _points(run: JobRun, index: Index, call: _Call) -> list[tuple[Todo, Point]]:
     call.meter.report(embeddings.usage)
     if len(embeddings.vectors) != len(call.batch):
         raise ProviderUnavailable("The embedding model left out some of the texts.")
-    check_dimensions(index, embeddings.vectors.shape[1])
+    check_dimensions(index.space, embeddings.vectors.shape[1])
     sparse = encode_documents([todo.text for todo in call.batch])
     return [
         (todo, todo.point(dense, terms))

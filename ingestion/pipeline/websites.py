@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from uuid import UUID
 
 from ingestion.loaders import CrawlLoader, Known, Origin, Page, SitemapLoader, UrlLoader, Visitor
 from ingestion.loaders.pages import refusal
+from ingestion.models import IngestJob
 from ingestion.pipeline.listing import Listing, live_documents, origin_of
-from ingestion.pipeline.reading import Item
+from ingestion.pipeline.reading import Item, failed_before
 from minirag.errors import UnreadableSource
 from sources.models import Document, DocumentStatus, Source, SourceType
 
@@ -20,13 +22,15 @@ _MOST_SECONDS = 2.0
 
 
 def pages_of(
-    source: Source, signature: str, listing: Listing, since: datetime | None
+    source: Source, signature: str, listing: Listing, job: IngestJob | None
 ) -> Iterator[list[Item]]:
     """Items in groups. Raises where the source as a whole cannot be read."""
     held = live_documents(source)
+    since = job.started_at if job else None
     known = {key: _known(row, since) for key, row in held.items() if _is_held(row, signature)}
     origin = origin_of(source)
-    yield from _grouped(_items(_pages(source, origin, known, held, listing), origin, held, listing))
+    pages = _pages(source, origin, known, held, listing)
+    yield from _grouped(_items(pages, origin, held, listing, job.pk if job else None))
 
 
 def _pages(
@@ -68,7 +72,11 @@ def _or_failed(page: Page) -> Page:
 
 
 def _items(
-    pages: Iterable[Page], origin: Origin, held: Mapping[str, Document], listing: Listing
+    pages: Iterable[Page],
+    origin: Origin,
+    held: Mapping[str, Document],
+    listing: Listing,
+    job_id: UUID | None,
 ) -> Iterator[Item]:
     for page in pages:
         document = held.get(page.key)
@@ -88,6 +96,7 @@ def _items(
             error=error,
             unchanged=page.unchanged,
             asked=bool(page.status) or error is not None,
+            failed=failed_before(document, job_id),
             etag=page.etag,
             last_modified=page.last_modified,
             links=page.links,

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
 from django.test import AsyncClient
 
@@ -18,6 +19,7 @@ from chat.models import DailyWidgetCount
 from minirag.errors import ProviderMisconfigured
 from sources.models import Chunk, Document, Source
 from tenants import widget_tokens
+from tenants.models import Tenant
 from tenants.scope import tenant_scope
 from tests.cast import client_for, token_of
 from tests.chat.conftest import PARTS, House, SteeredModel
@@ -271,6 +273,20 @@ def test_search(house: House, stranger: House) -> None:
     both = {"query": "x", "source_ids": [], "bot_profile_id": str(house.bot.pk)}
     assert search(house, both).status_code == 400
     assert search(house, {"query": "van", "source_ids": []}, ("chat",)).status_code == 403
+
+
+async def test_a_vector_of_another_length_is_the_providers_fault(house: House, api: Api) -> None:
+    def widen() -> None:
+        with tenant_scope(house.tenant.pk):
+            tenant = Tenant.objects.get(pk=house.tenant.pk)
+            Tenant.objects.filter(pk=tenant.pk).update(index_dimensions=tenant.index_dimensions + 1)
+
+    await sync_to_async(widen)()
+    answer = await post(api, "/chat", body(house))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (424, "provider_misconfigured")
+    wanted = {"query": QUESTION, "bot_profile_id": str(house.bot.pk)}
+    found = await sync_to_async(search)(house, wanted)
+    assert (found.status_code, found.json()["error"]["code"]) == (424, "provider_misconfigured")
 
 
 def test_search_sees_what_the_rows_say(house: House) -> None:

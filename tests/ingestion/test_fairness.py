@@ -8,16 +8,19 @@ seconds, at full size.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from ingestion.models import ACTIVE_STATES, IngestJob, JobState
-from ingestion.services import cancel_job, schedule_ingest, schedule_reindex
+from ingestion.services import cancel_job, retry_job, schedule_ingest, schedule_reindex
+from ingestion.tasks import work_once
 from ingestion.worker import drain_in_process
-from minirag.errors import Conflict
+from minirag.errors import Conflict, UnreadableSource
+from minirag.types import RawDocument
 from sources.models import Document, Source, SourceType
 from tenants.context import system_context
 from tenants.models import Tenant
@@ -128,6 +131,34 @@ def test_a_job_that_makes_room_comes_on(crowded: Plant, other_tenant: Tenant) ->
         with tenant_scope(other_tenant.pk):
             until(lambda: not IngestJob.objects.filter(state__in=ACTIVE_STATES).exists())
     assert crowded.job(large).attempts == 1
+
+
+def test_what_failed_is_not_tried_again_at_each_turn(
+    crowded: Plant, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    """A job of documents that cannot be read makes room after each, and comes to its end."""
+    settings.MINIRAG_JOB_SLICE_SECONDS = 0.0
+    read: Counter[str] = Counter()
+
+    def parse(raws: Sequence[RawDocument], cut: Any = None) -> list[UnreadableSource]:
+        read.update(raw.key for raw in raws)
+        return [UnreadableSource("It takes too long.") for _ in raws]
+
+    monkeypatch.setattr("ingestion.pipeline.reading.parse_many", parse)
+    monkeypatch.setattr("ingestion.pipeline.uploads._MOST_ITEMS", 1)
+    monkeypatch.setattr("ingestion.pipeline.turns.others_wait", lambda tenant_id: True)
+    names = [f"d{n}.md" for n in range(6)]
+    job = crowded.schedule(crowded.files(**{name.replace(".", "_"): "# Word" for name in names}))
+    turns = 0
+    while crowded.job(job).state != JobState.FAILED:
+        assert work_once() and turns < 12
+        turns += 1
+    assert read == dict.fromkeys(names, 1)
+    assert turns >= 3 and crowded.job(job).attempts == 1
+    with tenant_scope(crowded.tenant.pk):
+        retry_job(crowded.auth, crowded.job(job))
+    until(lambda: not work_once())
+    assert read == dict.fromkeys(names, 2)
 
 
 def test_a_reindex_makes_room_and_comes_on(
