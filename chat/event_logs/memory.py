@@ -75,6 +75,11 @@ class MemoryEventLog:
             if not held.events and not held.readers and self._running.get(stream) is held:
                 del self._running[stream]
 
+    def events(self, stream: UUID) -> tuple[LoggedEvent, ...]:
+        """What was written so far of a stream that this process holds."""
+        held = self._running.get(stream) or self._finished.get(stream)
+        return tuple(held.events) if held is not None else ()
+
     def holds(self, stream: UUID) -> bool:
         """Whether this process writes, or lately wrote, the stream."""
         held = self._running.get(stream) or self._finished.get(stream)

@@ -19,6 +19,7 @@ from uuid import UUID
 
 import redis.asyncio as aioredis
 from django.conf import settings
+from redis.asyncio.client import Pipeline
 from redis.exceptions import RedisError
 
 from chat.event_logs.memory import MemoryEventLog
@@ -34,6 +35,7 @@ _BACK_OFF = 1.0
 _CLOSE_TRIES = 20
 _CLOSE_SECONDS = 0.1
 _LISTEN_MS = 5_000
+_GAP_SECONDS = 0.5
 # A stop that was asked while nobody listened yet is heard this long after (seconds).
 _STOPS_BACK = 60
 
@@ -126,14 +128,33 @@ class RedisEventLog:
     async def _mirror(self, batch: list[tuple[UUID, LoggedEvent]]) -> None:
         pipe = self._redis.pipeline(transaction=False)
         for stream, logged in batch:
-            fields: dict[Any, Any] = {"name": str(logged.event.name), "data": logged.event.json()}
-            pipe.xadd(self._key(stream), fields, id=f"{logged.seq}-1")
-            if logged.seq == 1 or logged.event.is_last:
-                pipe.expire(self._key(stream), settings.MINIRAG_STREAM_TTL_SECONDS)
-        for outcome in await pipe.execute(raise_on_error=False):
+            self._add(pipe, stream, logged)
+        last = {stream: logged.seq for stream, logged in batch}
+        for stream in last:
+            pipe.xlen(self._key(stream))
+        outcomes = await pipe.execute(raise_on_error=False)
+        for outcome in outcomes:
             # An entry that a broken batch had written already is refused by its id: no harm.
             if isinstance(outcome, RedisError) and "equal or smaller" not in str(outcome):
                 raise outcome
+        for (stream, seq), held in zip(last.items(), outcomes[-len(last) :], strict=True):
+            if held < seq:
+                await self._restore(stream)
+
+    async def _restore(self, stream: UUID) -> None:
+        """Write a stream anew whose beginning Redis lost: a reader elsewhere needs all of it."""
+        log.warning("Redis has lost a part of the answer %s: it is written again", stream)
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.delete(self._key(stream))
+        for logged in self._here.events(stream):
+            self._add(pipe, stream, logged)
+        await pipe.execute()
+
+    def _add(self, pipe: Pipeline, stream: UUID, logged: LoggedEvent) -> None:
+        fields: dict[Any, Any] = {"name": str(logged.event.name), "data": logged.event.json()}
+        pipe.xadd(self._key(stream), fields, id=f"{logged.seq}-1")
+        if logged.seq == 1 or logged.event.is_last:
+            pipe.expire(self._key(stream), settings.MINIRAG_STREAM_TTL_SECONDS)
 
     async def _read_redis(
         self, stream: UUID, after: int, patience: float
@@ -144,7 +165,12 @@ class RedisEventLog:
             if not entries:
                 yield None
             for entry_id, fields in entries:
-                place = int(entry_id.partition("-")[0])
+                seq = int(entry_id.partition("-")[0])
+                if seq != place + 1:  # the stream was lost: its writer brings it back whole
+                    await asyncio.sleep(min(patience, _GAP_SECONDS))
+                    yield None
+                    break
+                place = seq
                 event = Event(EventName(fields["name"]), json.loads(fields["data"]))
                 yield LoggedEvent(place, event)
                 if event.is_last:

@@ -119,3 +119,26 @@ async def test_streams_do_not_mix(logs: Pair) -> None:
     logs.writer.append(second, DONE)
     got = await collect(logs.reader, second)
     assert [logged.event.data.get("text") for logged in got] == ["two", None]
+
+
+@pytest.mark.services
+async def test_what_redis_lost_half_way_is_told_whole() -> None:
+    """A flush between two events: who reads elsewhere, from before or from now on, misses none."""
+    prefix = f"minirag:test:{uuid.uuid4()}:"
+    writer, reader = RedisEventLog(REDIS, prefix), RedisEventLog(REDIS, prefix)
+    stream, told = uuid.uuid4(), [delta(str(n)) for n in range(6)]
+    for event in told[:3]:
+        writer.append(stream, event)
+    async with aclosing(reader.read(stream, 0, 5.0)) as events:
+        early = [logged for logged in [await anext(events) for _ in range(3)] if logged]
+        await reader._redis.delete(f"{prefix}{stream}")
+        late = asyncio.create_task(collect(reader, stream))
+        for event in (*told[3:], DONE):
+            writer.append(stream, event)
+            await asyncio.sleep(0.01)
+        early += [logged async for logged in events if logged is not None]
+    for got in (early, await late):
+        assert [logged.seq for logged in got] == list(range(1, 8))
+        assert [logged.event for logged in got] == [*told, DONE]
+    await writer.close()
+    await reader.close()
