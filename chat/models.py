@@ -53,6 +53,10 @@ class Chat(TenantOwned):
         return self.title or str(self.id)
 
 
+# How often the lease of an answer is renewed while it lasts, and the text so far written with it.
+BEATS_PER_LEASE = 6
+
+
 class Message(TenantOwned):
     """A question or an answer. An answer's row exists before its first token."""
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from uuid import UUID
 
 from celery import shared_task
@@ -16,7 +18,9 @@ from django.db.models.functions import Now
 
 from chat.models import Message, MessageStatus
 from chat.payloads import usage_data
+from chat.services import BEATS_PER_LEASE
 from minirag.errors import Unavailable
+from minirag.tokens import count_tokens
 from tenants.scope import platform_scope
 from usage import ledger
 from usage.selectors import message_calls
@@ -40,13 +44,27 @@ def _take_over(row: QuerySet[Message], message_id: UUID) -> bool:
     """End one answer, its calls and its sum; False where somebody else was quicker."""
     error = Unavailable("The server went down before the answer was complete.").as_field()
     with transaction.atomic():
-        if not row.update(status=MessageStatus.INTERRUPTED, error=error, lease_until=None):
+        left = row.first()
+        if left is None or not row.update(
+            status=MessageStatus.INTERRUPTED, error=error, lease_until=None
+        ):
             return False
         # Nobody is left who could report the provider's own numbers.
-        ledger.close_for(message_id)
+        ledger.close_answer(message_id, _most_written(left))
         usage = usage_data(message_calls(message_id))
         Message.objects.filter(pk=message_id).update(usage=usage)
     return True
+
+
+def _most_written(left: Message) -> int:
+    """Tokens that the answer can have had: those of its row, and as fast until the next beat."""
+    tokens = count_tokens(left.content)
+    beat = settings.MINIRAG_CHAT_LEASE_SECONDS / BEATS_PER_LEASE
+    if left.lease_until is None:
+        return tokens
+    seen = left.lease_until - timedelta(seconds=settings.MINIRAG_CHAT_LEASE_SECONDS)
+    seconds = max(beat, (seen - left.created_at).total_seconds())
+    return tokens + math.ceil(tokens / seconds * beat)
 
 
 @shared_task(name="chat.sweep")  # type: ignore[untyped-decorator]

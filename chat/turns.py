@@ -18,7 +18,7 @@ from chat.database import in_database
 from chat.event_logs import event_log
 from chat.events import Event, EventName, LoggedEvent
 from chat.limits import StreamSlot, take_stream
-from chat.models import Message, MessageStatus
+from chat.models import BEATS_PER_LEASE, Message, MessageStatus
 from chat.orchestrator import Outcome, Turn, answer
 from chat.payloads import answer_data
 from chat.selectors import get_message
@@ -30,7 +30,6 @@ from tenants.scope import tenant_scope
 
 log = logging.getLogger(__name__)
 
-_BEATS_PER_LEASE = 6
 _WRITE_TRIES = 5
 _SHUTDOWN_SECONDS = 10.0
 # The longest wait for readers to take an answer's last event.
@@ -149,7 +148,7 @@ async def _finish(turn: Turn, outcome: Outcome) -> Event:
 
 async def _keep_lease(turn: Turn, entry: _Running) -> None:
     while True:
-        await asyncio.sleep(settings.MINIRAG_CHAT_LEASE_SECONDS / _BEATS_PER_LEASE)
+        await asyncio.sleep(settings.MINIRAG_CHAT_LEASE_SECONDS / BEATS_PER_LEASE)
         try:
             beat = await in_database(renew_lease, turn.message_id, "".join(entry.texts))
         except DatabaseError:

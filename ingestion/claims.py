@@ -21,6 +21,7 @@ from ingestion.endings import SUPERSEDED, settle_build, settle_source, supersede
 from ingestion.models import BuildState, IndexBuild, IngestJob, JobKind, JobState, TenantTurn
 from ingestion.suspects import blamed, is_hopeless
 from minirag.errors import ErrorCode, ErrorField
+from usage import ledger
 
 log = logging.getLogger(__name__)
 
@@ -166,6 +167,7 @@ def _take_away(job: IngestJob, now: datetime, everything: bool) -> int:
         waiting_for="" if ended else "The worker on it died; it goes on with the next one.",
     )
     if taken:
+        ledger.close_job(job.pk)  # nobody is left who could report the provider's own numbers
         log.warning("job %s lost its worker %s and is %s", job.pk, job.worker, state)
         settle_source(job.source_id, job.kind, state, error)
         settle_build(job, state, error)

@@ -167,19 +167,31 @@ def release_abandoned(older_than: timedelta) -> int:
     return _close_as_estimated(left)
 
 
-def close_for(message_id: UUID) -> int:
-    """``release_abandoned`` for the calls of one answer whose process is known to be gone."""
-    return _close_as_estimated(
-        UsageEvent.objects.filter(status=UsageStatus.RESERVED, message_id=message_id)
-    )
+def close_answer(message_id: UUID, written: int) -> int:
+    """``release_abandoned`` for the calls of one answer whose process is known to be gone.
+
+    It can have been given ``written`` tokens at most.
+    """
+    left = UsageEvent.objects.filter(status=UsageStatus.RESERVED, message_id=message_id)
+    return _close_as_estimated(left, written)
 
 
-def _close_as_estimated(left: QuerySet[UsageEvent]) -> int:
+def close_job(ingest_job_id: UUID) -> int:
+    """``release_abandoned`` for the calls of a job whose worker is known to be gone."""
+    left = UsageEvent.objects.filter(status=UsageStatus.RESERVED, ingest_job_id=ingest_job_id)
+    return _close_as_estimated(left)
+
+
+def _close_as_estimated(left: QuerySet[UsageEvent], written: int | None = None) -> int:
     closed = 0
     for event in left.order_by("created_at")[:_BATCH]:
+        reserved = event.cost_nano or 0
+        output = event.output_tokens
+        if written is not None and event.kind == UsageKind.GENERATION:
+            output = min(output, written)
+        _set_numbers(event, TokenUsage(event.input_tokens, output, estimated=True))
         event.status, event.settled_at = UsageStatus.SETTLED, timezone.now()
-        event.estimated = True
-        closed += _close(event, spend=0)
+        closed += _close(event, spend=(event.cost_nano or 0) - reserved)
     return closed
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from ingestion import tasks
@@ -19,6 +20,7 @@ from ingestion.pipeline import reading as reading_module
 from ingestion.selectors import QueueView
 from ingestion.services import cancel_job, retry_job, schedule_ingest, schedule_reindex
 from minirag.errors import Conflict, QuotaExceeded
+from minirag.types import TokenUsage
 from sources.models import Source, SourceStatus, SourceType
 from tenants.context import system_context
 from tenants.models import AuditEvent, Tenant
@@ -26,7 +28,7 @@ from tenants.scope import platform_scope, tenant_scope
 from tests.cast import client_for, token_of
 from tests.ingestion.conftest import Plant, beside, code, run_due
 from usage import ledger
-from usage.models import UsageEvent
+from usage.models import UsageEvent, UsageKind
 
 
 def claimed() -> IngestJob | None:
@@ -169,6 +171,23 @@ def test_a_dead_workers_job_is_taken_over_and_the_dead_write_nothing(plant: Plan
         with pytest.raises(LeaseLost):
             late.confirm()
     assert plant.job(dead).state == JobState.SUCCEEDED
+
+
+def test_the_calls_of_a_dead_worker_are_closed_when_its_job_is_taken_away(plant: Plant) -> None:
+    job = plant.schedule(plant.text("Words."))
+    held = claimed()
+    assert held is not None and held.pk == job
+    with tenant_scope(plant.tenant.pk):
+        ledger.reserve(
+            tenant_id=plant.tenant.pk, kind=UsageKind.EMBEDDING, model="fake/embedder",
+            estimate=TokenUsage(50), ingest_job_id=job,
+        )  # fmt: skip
+        IngestJob.objects.filter(pk=job).update(lease_until=timezone.now() - timedelta(seconds=1))
+    with platform_scope("tests"):
+        assert requeue_expired() == 1
+    with tenant_scope(plant.tenant.pk):
+        call = UsageEvent.objects.get()
+    assert (call.status, call.input_tokens, call.estimated) == ("settled", 50, True)
 
 
 def test_the_dead_do_not_write_while_their_successor_works(plant: Plant) -> None:
