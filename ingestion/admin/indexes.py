@@ -47,9 +47,6 @@ class IndexBuildAdmin(DomainAdmin):
         "created_at", "updated_at",
     )  # fmt: skip
 
-    class Media:
-        js = ("minirag/jobs.js",)
-
     @admin.display(description="state", ordering="state")
     def shown_state(self, row: IndexBuild) -> str:
         return pill(row.state, active=row.state in BUILD_STATES)
@@ -77,9 +74,6 @@ class IndexCheckAdmin(DomainAdmin):
         "shown_state", "verdict", "figures", "collection", "other_indexes", "problem",
         "created_at", "finished_at",
     )  # fmt: skip
-
-    class Media:
-        js = ("minirag/jobs.js",)
 
     def get_urls(self) -> list[Any]:
         now = require_POST(self.admin_site.admin_view(self.check_now))

@@ -133,9 +133,6 @@ class IngestJobAdmin(JobPage):
     )
     actions = ("cancel", "retry")
 
-    class Media:
-        js = ("minirag/jobs.js",)
-
     @admin.display(description="state", ordering="state")
     def shown_state(self, row: IngestJob) -> str:
         return pill(row.state, active=row.state in ACTIVE_STATES)
