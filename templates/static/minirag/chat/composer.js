@@ -1,5 +1,7 @@
 // Where the question is written. One button: send, or stop while an answer runs.
 
+const BUSY = "The answer is still coming. Send when it has ended, or stop it.";
+
 /** Characters as the server counts them: code points, not UTF-16 units. */
 export function codePoints(text) {
   let count = 0;
@@ -8,11 +10,14 @@ export function codePoints(text) {
 }
 
 export class Composer {
-  constructor(form, { limit, onSend, onStop }) {
+  constructor(form, { limit, onSend, onStop, onBusy }) {
     this.form = form;
     this.limit = limit;
     this.onSend = onSend;
     this.onStop = onStop;
+    this.onBusy = onBusy;
+    this.keys = form.querySelector("#keys");
+    this.keysWords = this.keys.textContent;
     this.box = form.querySelector("textarea");
     this.button = form.querySelector("button");
     this.count = form.querySelector("[data-count]");
@@ -33,6 +38,7 @@ export class Composer {
     this.stoppable = stoppable;
     this.form.classList.toggle("running", running);
     this.button.setAttribute("aria-label", running ? "Stop the answer" : "Send");
+    this.keys.textContent = running ? BUSY : this.keysWords;
     this.#fit();
   }
 
@@ -44,7 +50,8 @@ export class Composer {
     // While an input method composes, Enter chooses a word.
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
-    if (!this.running) this.#act();
+    if (this.running) this.onBusy(BUSY);
+    else this.#act();
   }
 
   #act() {

@@ -10,6 +10,7 @@ import { AnswerTurn, questionTurn } from "./turns.js";
 import { ChatError } from "./words.js";
 
 const ANNOUNCED = 1_500; // characters of an answer that are read out
+const CAN_HOVER = matchMedia("(hover: hover)");
 
 class ChatPage {
   constructor(root) {
@@ -25,6 +26,7 @@ class ChatPage {
       limit: this.config.max_characters,
       onSend: (text) => this.ask(text),
       onStop: () => this.stop(),
+      onBusy: (words) => this.say(words),
     });
     this.deeds = {
       open: (message, quote, opener) => this.panel.open(message, quote, opener),
@@ -44,7 +46,12 @@ class ChatPage {
       this.composer.focus();
     });
     for (const chip of document.querySelectorAll("[data-ask]")) {
-      chip.addEventListener("click", () => this.ask(chip.dataset.ask));
+      chip.addEventListener("click", () => {
+        this.ask(chip.dataset.ask);
+        // The chip is gone now. On a phone the keyboard would come up over the answer.
+        if (CAN_HOVER.matches) this.composer.focus();
+        else this.log.focus({ preventScroll: true });
+      });
     }
     const greeting = document.getElementById("greeting");
     greeting.replaceChildren(markdown(greeting.textContent));
@@ -55,7 +62,7 @@ class ChatPage {
   async start() {
     if (this.askFromAddress()) return;
     if (this.session.chatId) await this.restore(this.session.chatId);
-    if (matchMedia("(hover: hover)").matches) this.composer.focus();
+    if (CAN_HOVER.matches) this.composer.focus();
   }
 
   /** `#ask=…` asks once, in a chat of its own, and leaves the address clean. */

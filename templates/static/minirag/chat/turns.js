@@ -104,7 +104,8 @@ export class AnswerTurn {
     const items = [...this.quotes.entries()]
       .sort(([a], [b]) => a - b)
       .map(([, [first]]) => el("li", {}, this.#source(first)));
-    return [el("section", { class: "sources", "aria-label": "Sources" }, el("ol", {}, ...items))];
+    // A list and no landmark: every answer has one, under the same name.
+    return [el("div", { class: "sources" }, el("ol", { "aria-label": "Sources" }, ...items))];
   }
 
   #source(one) {
