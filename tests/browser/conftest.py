@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import mimetypes
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Route,
+    sync_playwright,
+)
 
+from minirag.middleware import CONTENT_POLICY
 from tests.browser.chromium import chromium_path
 from tests.conftest import ROOT
 from tests.demo_server import demo_server
 
 ARTIFACTS = ROOT / "artifacts"
+ORIGIN = "http://chat.test"
+STATIC = ROOT / "templates" / "static" / "minirag"
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>t</title><body>
+<div id="room"></div><dialog id="panel"><div><h2 data-title tabindex="-1"></h2>
+<div data-place></div></div><button data-close>x</button>
+<div data-content></div></dialog></body></html>"""
 _SWITCHES = (
     "--no-sandbox",
     "--disable-gpu",
@@ -101,3 +117,51 @@ def picture(page: Page, name: str) -> None:
     """Keep what a person would see."""
     ARTIFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTIFACTS / f"{name}.png", animations="disabled")
+
+
+# --- the chat's scripts alone, without a server ----------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shared(browser: Browser) -> Iterator[tuple[Page, list[str]]]:
+    """A page with the product's scripts and policy, served from files; other requests are kept."""
+    page = browser.new_page()
+    strangers: list[str] = []
+
+    def answer(route: Route) -> None:
+        url = route.request.url
+        if not url.startswith(f"{ORIGIN}/"):
+            strangers.append(url)
+            route.abort()
+            return
+        file = STATIC / url.removeprefix(f"{ORIGIN}/").split("?")[0]
+        headers = {"content-security-policy": CONTENT_POLICY}
+        if url == f"{ORIGIN}/":
+            route.fulfill(body=PAGE, content_type="text/html", headers=headers)
+        elif file.is_file():
+            route.fulfill(body=file.read_bytes(), content_type=mime(file), headers=headers)
+        else:
+            strangers.append(url)
+            route.fulfill(status=404)
+
+    page.route("**/*", answer)
+    page.on("dialog", lambda dialog: strangers.append(f"dialog: {dialog.message}"))
+    page.on("popup", lambda popup: strangers.append(f"popup: {popup.url}"))
+    page.goto(f"{ORIGIN}/")
+    yield page, strangers
+    page.close()
+
+
+@pytest.fixture
+def page(shared: tuple[Page, list[str]]) -> Iterator[Page]:
+    """The page; at the end no script has run and nobody else was asked for anything."""
+    found, strangers = shared
+    strangers.clear()
+    yield found
+    assert strangers == []
+    assert found.evaluate("window.pwned") is None
+    assert found.url == f"{ORIGIN}/"
+
+
+def mime(file: Path) -> str:
+    return mimetypes.guess_type(file.name)[0] or "application/octet-stream"

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import mimetypes
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
 import pytest
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Page
 
-from minirag.middleware import CONTENT_POLICY
 from tests.browser.hostile import CORPUS, SLOW
-from tests.conftest import ROOT
 
 pytestmark = pytest.mark.browser
 
-ORIGIN = "http://chat.test"
-STATIC = ROOT / "templates" / "static" / "minirag"
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>t</title><body>
-<div id="room"></div><dialog id="panel"><div><h2 data-title tabindex="-1"></h2>
-<div data-place></div></div><button data-close>x</button>
-<div data-content></div></dialog></body></html>"""
 # Everything the renderer may make, and the attributes it may set.
 ELEMENTS = (
     "p h3 h4 h5 h6 ul ol li table thead tbody tr th td pre code blockquote hr br strong em del a "
@@ -32,51 +18,6 @@ ATTRIBUTES = (
     "class href rel target start tabindex role aria-label aria-busy aria-hidden aria-pressed "
     "data-language data-marker data-rating type title viewBox d aria-expanded"
 )
-
-
-@pytest.fixture(scope="module")
-def shared(browser: Browser) -> Iterator[tuple[Page, list[str]]]:
-    """A page with the product's scripts and policy, served from files; other requests are kept."""
-    page = browser.new_page()
-    strangers: list[str] = []
-
-    def answer(route: Route) -> None:
-        url = route.request.url
-        if not url.startswith(f"{ORIGIN}/"):
-            strangers.append(url)
-            route.abort()
-            return
-        file = STATIC / url.removeprefix(f"{ORIGIN}/").split("?")[0]
-        headers = {"content-security-policy": CONTENT_POLICY}
-        if url == f"{ORIGIN}/":
-            route.fulfill(body=PAGE, content_type="text/html", headers=headers)
-        elif file.is_file():
-            route.fulfill(body=file.read_bytes(), content_type=mime(file), headers=headers)
-        else:
-            strangers.append(url)
-            route.fulfill(status=404)
-
-    page.route("**/*", answer)
-    page.on("dialog", lambda dialog: strangers.append(f"dialog: {dialog.message}"))
-    page.on("popup", lambda popup: strangers.append(f"popup: {popup.url}"))
-    page.goto(f"{ORIGIN}/")
-    yield page, strangers
-    page.close()
-
-
-@pytest.fixture
-def page(shared: tuple[Page, list[str]]) -> Iterator[Page]:
-    """The page; at the end no script has run and nobody else was asked for anything."""
-    found, strangers = shared
-    strangers.clear()
-    yield found
-    assert strangers == []
-    assert found.evaluate("window.pwned") is None
-    assert found.url == f"{ORIGIN}/"
-
-
-def mime(file: Path) -> str:
-    return mimetypes.guess_type(file.name)[0] or "application/octet-stream"
 
 
 def render(page: Page, text: str) -> str:
@@ -146,12 +87,22 @@ def test_hostile_titles_and_passages_stay_text(page: Page, text: str) -> None:
                           start: begin, end: begin + 9 }] });
           turn.node.querySelector(".cite").click();
           await new Promise((resolve) => requestAnimationFrame(resolve));
-          return { title: panel.title.textContent,
-                   passage: panel.content.querySelector(".passage").textContent };
+          const marked = [...panel.content.querySelectorAll("mark.chosen")];
+          return { title: panel.title.textContent, rest: left(panel.content, found),
+                   quote: marked.map((one) => one.textContent).join("") };
+
+          // What the passage shows, in its order: nothing is left over that was not in the text.
+          function left(content, { before, quote, after }) {
+            const shown = content.querySelector(".passage").textContent;
+            let at = 0;
+            const all = before + quote + after;
+            for (const one of all) at += shown.startsWith(one, at) ? one.length : 0;
+            return shown.slice(at);
+          }
         }""",
         text,
     )
-    assert shown == {"title": text, "passage": f"{text}the quote{text}"}
+    assert shown == {"title": text, "rest": "", "quote": "the quote"}
     assert strange_nodes(page) == []
 
 
@@ -201,29 +152,3 @@ def test_code_table_link_and_markers(page: Page) -> None:
     cited = render(page, "So it is [1][2], not [7] nor `[1]`.")
     assert cited.count('class="cite"') == 2
     assert "not [7] nor <code>[1]</code>" in cited
-
-
-def test_quotes_are_found_by_code_points(page: Page) -> None:
-    """An emoji is one character for the server and two for the browser."""
-    before, quote, between, other = "😀😀 At first. ", "Ten 🚲 bikes.", " Then ", "two 🦦 more."
-    start = 100
-    second = start + len(quote) + len(between)
-    quotes: list[dict[str, Any]] = [
-        {"quote": quote, "start": start, "end": start + len(quote)},
-        {"quote": other, "start": second, "end": second + len(other)},
-    ]
-    found = {"before": before, "quote": quote, "after": f"{between}{other} The end."}
-    pieces = page.evaluate(
-        """async ([found, quotes]) => {
-          const { pieces } = await import("/chat/passage.js");
-          return JSON.stringify(pieces(found, quotes, 1));
-        }""",
-        [found, quotes],
-    )
-    assert [(one["text"], one["mark"]) for one in json.loads(pieces)] == [
-        (before, None),
-        (quote, "other"),
-        (between, None),
-        (other, "chosen"),
-        (" The end.", None),
-    ]

@@ -1,6 +1,7 @@
 // The passage behind a marker: a drawer on a desk, a sheet on a phone.
 
 import { el, linkOut, webAddress } from "./dom.js";
+import { drawn } from "./drawn.js";
 import { pieces } from "./passage.js";
 
 const WIDE = matchMedia("(min-width: 1000px)");
@@ -73,18 +74,16 @@ export class SourcePanel {
 
   #fill(found, quotes, chosen) {
     if (found.title) this.title.textContent = found.title;
-    const parts = pieces(found, quotes, chosen).map(({ text, mark }) =>
-      mark ? el("mark", { class: mark }, text) : text);
-    const passage = el("div", { class: "passage" }, ...parts);
+    const passage = el("div", { class: "passage" }, ...drawn(pieces(found, quotes, chosen), found.title));
     this.place.replaceChildren(...where(found));
     this.content.replaceChildren(passage, ...original(found));
-    this.#reveal(passage.querySelector("mark.chosen"));
+    this.#reveal([...passage.querySelectorAll("mark.chosen")]);
   }
 
   /** A short quote comes to the middle; of a long one the beginning is seen. */
-  #reveal(quote) {
-    const long = quote.getClientRects().length > 8;
-    quote.scrollIntoView({ block: long ? "start" : "center" });
+  #reveal(marks) {
+    const rows = marks.reduce((sum, mark) => sum + mark.getClientRects().length, 0);
+    marks[0]?.scrollIntoView({ block: rows > 8 ? "start" : "center" });
   }
 }
 
