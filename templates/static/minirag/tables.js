@@ -1,4 +1,4 @@
-// On a narrow screen a row of a table becomes a card (lists.css): each cell needs its column's name.
+// Without room for its columns a row of a table becomes a card (lists.css): each cell needs its column's name.
 // The roles say to a reader what the changed display would hide.
 
 function label(table) {
