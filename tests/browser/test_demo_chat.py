@@ -87,6 +87,37 @@ def test_by_keyboard_alone(demo: Demo, pages: Recorder) -> None:
     expect(page.locator("button.cite").first).to_be_focused()
 
 
+def test_a_chosen_suggestion_leaves_the_focus_on_the_question(demo: Demo, pages: Recorder) -> None:
+    page = pages.open()
+    page.goto(demo.chat)
+    page.locator(".chip").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#question")).to_be_focused()
+    expect(page.locator(".answer .tools")).to_be_visible()
+
+
+def test_a_passage_with_a_table_is_shown_without_its_marks(demo: Demo, pages: Recorder) -> None:
+    page = pages.open()
+    frames = frames_of(page)
+    page.goto(demo.chat)
+    ask(page, "How long is the warranty on the frame?")
+    page.locator("button.cite").first.click()
+    passage = page.locator("#panel .passage")
+    expect(passage.get_by_role("cell", name="10 years")).to_be_visible()
+    assert "|" not in passage.inner_text()
+    assert "##" not in passage.inner_text()
+    marked = "".join(passage.locator("mark.chosen").all_text_contents())
+    assert marked == frames[-1]["citations"][0]["quote"]
+
+
+def test_without_a_script_nothing_is_offered_that_needs_one(demo: Demo, pages: Recorder) -> None:
+    page = pages.open(java_script_enabled=False)
+    page.goto(demo.chat)
+    expect(page.locator("noscript .failure")).to_have_text("This chat needs JavaScript.")
+    expect(page.get_by_role("button")).to_have_count(0)
+    expect(page.get_by_role("textbox")).to_have_count(0)
+
+
 def test_without_sockets_the_answer_comes_by_events(demo: Demo, pages: Recorder) -> None:
     page = pages.open()
     page.add_init_script(NO_SOCKETS)

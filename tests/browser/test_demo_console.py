@@ -172,6 +172,8 @@ def test_without_a_session_the_page_offers_a_log_in(demo: Demo, pages: Recorder)
     page.get_by_role("button", name="Log in").click()
     expect(page.locator(".status")).to_have_text("HTTP 200 OK")
     assert page.url == f"{demo.url}/v1/sources"
+    page.get_by_role("button", name="Log out").click()
+    expect(page.locator(".status")).to_contain_text("401")
     # The browser itself notes each 401.
     pages.problems = [one for one in pages.problems if "401" not in one]
 
