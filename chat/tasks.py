@@ -16,9 +16,8 @@ from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from chat.models import Message, MessageStatus
+from chat.models import BEATS_PER_LEASE, Message, MessageStatus
 from chat.payloads import usage_data
-from chat.services import BEATS_PER_LEASE
 from minirag.errors import Unavailable
 from minirag.tokens import count_tokens
 from tenants.scope import platform_scope
@@ -45,9 +44,8 @@ def _take_over(row: QuerySet[Message], message_id: UUID) -> bool:
     error = Unavailable("The server went down before the answer was complete.").as_field()
     with transaction.atomic():
         left = row.first()
-        if left is None or not row.update(
-            status=MessageStatus.INTERRUPTED, error=error, lease_until=None
-        ):
+        ended = {"status": MessageStatus.INTERRUPTED, "error": error, "lease_until": None}
+        if left is None or not row.update(**ended):
             return False
         # Nobody is left who could report the provider's own numbers.
         ledger.close_answer(message_id, _most_written(left))
@@ -58,8 +56,8 @@ def _take_over(row: QuerySet[Message], message_id: UUID) -> bool:
 
 def _most_written(left: Message) -> int:
     """Tokens that the answer can have had: those of its row, and as fast until the next beat."""
-    tokens = count_tokens(left.content)
-    beat = settings.MINIRAG_CHAT_LEASE_SECONDS / BEATS_PER_LEASE
+    tokens: int = count_tokens(left.content)
+    beat: float = settings.MINIRAG_CHAT_LEASE_SECONDS / BEATS_PER_LEASE
     if left.lease_until is None:
         return tokens
     seen = left.lease_until - timedelta(seconds=settings.MINIRAG_CHAT_LEASE_SECONDS)

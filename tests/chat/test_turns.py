@@ -269,12 +269,12 @@ async def test_a_taken_over_answer_has_its_usage_as_estimated(house: House, sett
         turn = await in_database(begin_turn, house.auth, Ask(house.bot.pk, QUESTION))
 
         def call_that_was_under_way() -> None:
-            written = {
-                "content": "word " * 20,
-                "created_at": timezone.now() - timedelta(seconds=80),
-            }
-            lost = timezone.now() - timedelta(seconds=1)
-            Message.objects.filter(pk=turn.message_id).update(lease_until=lost, **written)
+            now = timezone.now()
+            Message.objects.filter(pk=turn.message_id).update(
+                content="word " * 20,
+                created_at=now - timedelta(seconds=80),
+                lease_until=now - timedelta(seconds=1),
+            )
             done = reserve_one_call(house, turn.message_id, TokenUsage(9))
             settle(done, TokenUsage(7))
             reserve_one_call(house, turn.message_id, TokenUsage(100, 1024))
