@@ -9,7 +9,8 @@ from lxml import etree
 from lxml.html import HtmlElement, HTMLParser, document_fromstring, tostring
 
 from ingestion.parsing.document import Built, clean_title
-from ingestion.parsing.html_content import content_words, drop, main_content, prune_around
+from ingestion.parsing.html_around import drop, is_dated_article, prune_around
+from ingestion.parsing.html_content import content_words, main_content
 from ingestion.parsing.html_flat import flat
 from ingestion.parsing.html_tables import fill_spans
 from ingestion.parsing.markdown import parse_markdown
@@ -29,12 +30,12 @@ def parse_html(markup: str, url: str | None = None) -> Built:
     tree = _tree(markup)
     fill_spans(tree)
     title = _title(tree)
-    words = content_words(tree)
+    words, dated = content_words(tree), is_dated_article(tree)
     _drop_silent(tree)
     prune_around(tree)
     body = tree.find("body")
     root = tree if body is None else body
-    container = main_content(root, words)
+    container = main_content(root, words, dated=dated)
     built = parse_markdown([_headline(root, container), _converted(container, url)], title)
     if built.text or container is root:
         return built
@@ -106,5 +107,7 @@ def _clean_links(container: HtmlElement, url: str | None) -> None:
     for link in list(container.iter("a")):
         target = link.get("href", "")
         on_page = url is not None and target.partition("#")[0] == url.partition("#")[0]
-        if link is not container and (on_page or not target.startswith(("http://", "https://"))):
+        leads = target.startswith(("http://", "https://")) and not on_page
+        # A picture's link has no words, and its address would become the text.
+        if link is not container and not (leads and link.text_content().strip()):
             link.drop_tag()

@@ -1,48 +1,39 @@
 """The main content of a web page as a part of its tree.
 
-Trafilatura says which words are content, and loses structure in saying so. So the smallest
-container with those words is kept as it stands, and what in it shares none of them is dropped.
+Trafilatura says which words are content. It loses structure in saying so, and much that is short:
+lists, prices, captions. So what it leaves out is only suspected, and goes where it also is
+something that stands around content.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator
-from itertools import pairwise
 
 from lxml import etree
 from lxml.html import HtmlElement, tostring
 from trafilatura import extract
 
-_AROUND = ("nav", "dialog", "form", "header", "footer", "aside")
-_AROUND_ROLES = frozenset({"navigation", "banner", "contentinfo", "search", "menu", "dialog"})
+from ingestion.parsing.html_around import drop, is_beside, is_chrome, is_landmark, leads_away
+from ingestion.parsing.html_survey import Survey
+
 _WORD = re.compile(r"\w+")
-# Share of the content's words that a container holds.
-_SHARE = 0.9
-# A list of links with fewer of the content's words is a menu.
-_MENU = 0.1
-_BLOCKS = ("ul", "ol", "div", "section", "table", "p")
-# A block with fewer of its word pairs in the content is none of it, with more it is whole.
-_FOREIGN, _OWN = 0.4, 0.95
-# A container of fewer words has hardly anything around its content.
-_SMALL = 150
-# Where Trafilatura misses most.
-_STRUCTURE = ("pre", "table", "h1")
-_HEADINGS = ("h2", "h3", "h4", "h5", "h6")
 # Of fewer words nothing is told.
 _LEAST = 20
-
-
-def prune_around(tree: HtmlElement) -> None:
-    """Remove what is around content by element, role and visibility.
-
-    Nothing that holds most of the page goes: some systems wrap a whole page in one form.
-    """
-    most = 0.5 * len(tree.text_content())
-    for element in list(tree.iter(etree.Element)):
-        if _is_around(element) and len(element.text_content()) < most:
-            drop(element)
+# Share of the content's words that a container holds.
+_SHARE = 0.9
+# What is narrowed down to: a page is more than one of its paragraphs.
+_CONTAINERS = ("div", "section", "table", "tbody", "tr", "td", "center", "form")
+# Share of a container's words that narrowing may leave behind, those of blocks with links aside.
+_LEFT = 0.1
+_FEW_LINKS = 3
+# A block with a smaller share of its word pairs in the content is foreign.
+_FOREIGN = 0.4
+# A box of fewer words that is named as none of the content goes though it was taken for that.
+_BOX, _BOX_SHARE = 60, 0.2
+# Boxes that are around a dated article unless they have one of these, in which all is kept.
+_BOXES = ("div", "section", "figure", "aside", "span")
+_LISTS = ("ul", "ol", "dl", "table", "pre")
+_KEPT_WHOLE = (*_LISTS, "p", "blockquote", "h1", "h2", "h3", "h4", "h5", "h6")
 
 
 def content_words(tree: HtmlElement) -> list[str]:
@@ -54,84 +45,81 @@ def content_words(tree: HtmlElement) -> list[str]:
     return _WORD.findall((found or "").lower())
 
 
-def main_content(root: HtmlElement, words: list[str]) -> HtmlElement:
-    """The smallest container of ``words``, without the blocks in it that hold none of them."""
+def main_content(root: HtmlElement, words: list[str], *, dated: bool = False) -> HtmlElement:
+    """The container of ``words``, without what in it is there for something else.
+
+    ``dated`` pages are articles that say so: Trafilatura was made for these, and is believed more.
+    """
     if len(words) < _LEAST:
         return root
-    wanted = Counter(words)
-    container = root
-    while (smaller := _holding(container, wanted)) is not None:
-        container = smaller
-    for element in list(_link_lists(container)):
-        here = Counter(_WORD.findall(element.text_content().lower()))
-        if (here & wanted).total() < _MENU * wanted.total():
-            drop(element)
-    known, pairs = set(words), set(pairwise(words))
-    if len(_WORD.findall(container.text_content())) > _SMALL:
-        _drop_foreign(container, known, pairs)
+    survey = Survey(root, words)
+    container = _marked(root, survey)
+    if container is None:
+        container = _narrowed(root, survey, limited=not dated)
+    _drop_around(container, survey, dated=dated)
     return container
 
 
-def drop(element: HtmlElement) -> None:
-    """Take ``element`` out; the text behind it stays."""
-    if element.getparent() is not None:
-        element.drop_tree()
-
-
-def _is_around(element: HtmlElement) -> bool:
-    if element.get("role") in _AROUND_ROLES or element.get("aria-hidden") == "true":
-        return True
-    if element.get("hidden") is not None:
-        return True
-    if element.tag in ("header", "footer", "aside"):
-        inside = any(parent.tag in ("article", "main") for parent in element.iterancestors())
-        return not inside and element.find(".//h1") is None
-    return element.tag in _AROUND
-
-
-def _holding(container: HtmlElement, wanted: Counter[str]) -> HtmlElement | None:
-    for child in container.iterchildren(etree.Element):
-        words = Counter(_WORD.findall(child.text_content().lower()))
-        if (words & wanted).total() >= _SHARE * wanted.total():
-            return child
+def _marked(root: HtmlElement, survey: Survey) -> HtmlElement | None:
+    """The outermost element that the page itself marks as its content, if it is."""
+    wanted = survey.wanted
+    without: set[HtmlElement] = set()  # what holds too little has nothing in it that holds more
+    for element in root.iter(etree.Element):
+        if not is_landmark(element) or not without.isdisjoint(element.iterancestors()):
+            continue
+        if (survey.counted(element) & wanted).total() >= _SHARE * wanted.total():
+            return element
+        without.add(element)
     return None
 
 
-def _link_lists(container: HtmlElement) -> Iterator[HtmlElement]:
-    """Menus that no element name gives away: at least five links and hardly a word beside them."""
-    for element in container.iter(*_BLOCKS):
-        if element is container or len(links := element.findall(".//a")) < 5:
-            continue
-        linked = sum(len(link.text_content().strip()) for link in links)
-        if linked > 0.8 * max(1, len(element.text_content().strip())):
-            yield element
+def _narrowed(root: HtmlElement, survey: Survey, *, limited: bool) -> HtmlElement:
+    """The smallest container of the content; where it is ``limited``, with what stands beside."""
+    wanted, there = survey.wanted, survey.counted(root)
+    held = (there & wanted).total()
+    least = _SHARE * wanted.total()
+    container = root
+    while True:
+        inner = [one for one in container.iterchildren(etree.Element) if one.tag in _CONTAINERS]
+        child = max(inner, key=survey.pairs, default=None)
+        if child is None or (limited and _left(container, child, survey) > _LEFT):
+            return container
+        for word, count in survey.counted_around(container, child).items():
+            held -= min(there[word], wanted[word]) - min(there[word] - count, wanted[word])
+            there[word] -= count
+        if held < least:
+            return container
+        container = child
 
 
-def _drop_foreign(element: HtmlElement, known: set[str], pairs: set[tuple[str, str]]) -> None:
-    """Top down: a block that is foreign as a whole goes, one that is mixed is looked into."""
-    for child in list(element.iterchildren(etree.Element)):
-        if child.tag in _STRUCTURE or _leads(child, known, pairs):
-            continue
-        share = _shared(_WORD.findall(child.text_content().lower()), known, pairs)
-        if share >= _OWN:
-            continue
-        holds_structure = next(child.iter(*_STRUCTURE), None) is not None
-        if share > _FOREIGN or holds_structure:
-            _drop_foreign(child, known, pairs)
-        else:
-            drop(child)
+def _left(container: HtmlElement, child: HtmlElement, survey: Survey) -> float:
+    """The share of the words of ``container`` that would be lost with all but ``child``."""
+    left = survey.words(container) - survey.words(child)
+    for other in container.iterchildren(etree.Element):
+        if other is not child and (survey.links(other) >= _FEW_LINKS or is_chrome(other)):
+            left -= survey.words(other)
+    return left / max(1, survey.words(container))
 
 
-def _leads(element: HtmlElement, known: set[str], pairs: set[tuple[str, str]]) -> bool:
-    """Whether it heads a block that is content."""
-    following = element.getnext() if element.tag in _HEADINGS else None
-    if following is None:
-        return False
-    words = _WORD.findall(following.text_content().lower())
-    return _shared(words, known, pairs) > _FOREIGN
+def _drop_around(container: HtmlElement, survey: Survey, *, dated: bool) -> None:
+    """Top down: what is around content goes as a whole, what stays is looked into."""
+    small = min(_BOX, _BOX_SHARE * survey.words(container))
+    looking = [(container, dated)]
+    while looking:
+        element, boxes = looking.pop()
+        for child in list(element.iterchildren(etree.Element)):
+            foreign = survey.shared(child) <= _FOREIGN
+            around = foreign and (
+                leads_away(child, survey.linked(child), survey.links(child))
+                or (boxes and _beside_article(child))
+            )
+            if around or (is_chrome(child) and (foreign or survey.words(child) < small)):
+                drop(child)
+            else:
+                looking.append((child, boxes and child.tag not in _KEPT_WHOLE))
 
 
-def _shared(words: list[str], known: set[str], pairs: set[tuple[str, str]]) -> float:
-    if len(words) < 2:
-        return float(not words or words[0] in known)
-    return sum(pair in pairs for pair in pairwise(words)) / (len(words) - 1)
+def _beside_article(element: HtmlElement) -> bool:
+    if is_beside(element):
+        return True
+    return element.tag in _BOXES and next(element.iter(*_LISTS, "h1"), None) is None
