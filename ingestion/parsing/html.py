@@ -12,6 +12,7 @@ from ingestion.parsing.document import Built, clean_title
 from ingestion.parsing.html_around import drop, is_dated_article, prune_around
 from ingestion.parsing.html_content import content_words, main_content
 from ingestion.parsing.html_flat import flat
+from ingestion.parsing.html_raised import mark_raised
 from ingestion.parsing.html_tables import fill_spans
 from ingestion.parsing.markdown import parse_markdown
 from minirag.errors import UnreadableSource
@@ -29,6 +30,7 @@ def parse_html(markup: str, url: str | None = None) -> Built:
     """Main content as Markdown-like text. Raises ``UnreadableSource`` where there is none."""
     tree = _tree(markup)
     fill_spans(tree)
+    mark_raised(tree)
     title = _title(tree)
     words, dated = content_words(tree), is_dated_article(tree)
     _drop_silent(tree)
@@ -46,6 +48,7 @@ def whole_page(markup: str) -> Built:
     """All that the page shows: for a chapter or a mail, which have no navigation around them."""
     tree = _tree(markup)
     fill_spans(tree)
+    mark_raised(tree)
     title = _title(tree)
     _drop_silent(tree)
     body = tree.find("body")
