@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_raw
 
 from ingestion.parsing.document import Built, ContentLimits, DocumentBuilder, clean_title
+from ingestion.parsing.pdf_furniture import without_furniture
 from ingestion.parsing.pdf_headings import Line, find_headings, lines_of
 from ingestion.parsing.saslprep import saslprep
 from ingestion.parsing.text import normalize_text
@@ -26,11 +25,6 @@ _RUNS_ON = re.compile(r"(?<=[^\n]{40}[\w,;])\n(?=[a-zß-öø-ÿ])")
 _LAM_ALEF = re.compile("\u0627([\u0622\u0623\u0625])\u0644")
 # Where Arabic and Latin words touch, a space was lost on the turn.
 _SCRIPTS = re.compile("(?<=[A-Za-z])(?=[\u0621-\u064a])|(?<=[\u0621-\u064a])(?=[A-Za-z])")
-# Lines at a page's edge that stand on most pages, their numbers aside: titles, page numbers.
-_EDGE_LINES = 2
-_FURNITURE_PAGES = 3
-_FURNITURE_SHARE = 0.6
-_MOST_NUMBERS = 4
 _MAX_BOOKMARKS = 5_000
 _MAX_DEPTH = 6
 # A page that ends in the middle of a sentence.
@@ -132,51 +126,6 @@ def _covered(document: pdfium.PdfDocument, number: int) -> bool:
     except pdfium.PdfiumError:
         return False
     return False
-
-
-def without_furniture(texts: list[str]) -> list[str]:
-    """Pages without running titles and page numbers: they would cut sentences and fill passages.
-
-    A line goes when it stands at the edge of most pages with the same words, each number in it
-    being the same everywhere or counting up with the pages; rows of a table do neither.
-    """
-    pages = [text.split("\n") for text in texts]
-    counts: Counter[str] = Counter()
-    for number, lines in enumerate(pages):
-        counts.update({form for line in _edges(lines) for form in _forms(line, number)})
-    least = max(_FURNITURE_PAGES, _FURNITURE_SHARE * sum(bool(text) for text in texts))
-    furniture = {form for form, count in counts.items() if count >= least}
-    kept = ["\n".join(_kept(lines, number, furniture)) for number, lines in enumerate(pages)]
-    # Labels, forms: where hardly anything else stands on the pages, it is no furniture.
-    emptied = sum(bool(text) and not rest for text, rest in zip(texts, kept, strict=True))
-    return texts if 2 * emptied > sum(bool(text) for text in texts) else kept
-
-
-def _edges(lines: list[str]) -> list[str]:
-    return lines[:_EDGE_LINES] + lines[-_EDGE_LINES:]
-
-
-def _forms(line: str, page: int) -> set[str]:
-    """The line with each number either as it is or as its distance from the page's number."""
-    parts = re.split(r"(\d{1,6})", line.strip()[:200])
-    numbers = parts[1::2]
-    if not line.strip() or len(numbers) > _MOST_NUMBERS:
-        return set()
-    ways = [(text, f"<{int(text) - page}>") for text in numbers]
-    return {
-        "".join(word + number for word, number in zip(parts[::2], (*way, ""), strict=True))
-        for way in product(*ways)
-    }
-
-
-def _kept(lines: list[str], page: int, furniture: set[str]) -> list[str]:
-    """From each edge inwards, up to the first line that is the page's own."""
-    start, end = 0, len(lines)
-    while start < min(end, _EDGE_LINES) and _forms(lines[start], page) & furniture:
-        start += 1
-    while end > max(start, len(lines) - _EDGE_LINES) and _forms(lines[end - 1], page) & furniture:
-        end -= 1
-    return lines[start:end]
 
 
 def _page_text(document: pdfium.PdfDocument, index: int, lines: list[Line] | None) -> str:

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from ingestion.parsing.pdf import tidy, without_furniture
+import pytest
+
+from ingestion.parsing.document import ContentLimits
+from ingestion.parsing.pdf import parse_pdf, tidy
+from ingestion.parsing.pdf_furniture import without_furniture
+from tests.parsing.makers import make_pdf
+
+PARAGRAPH = (
+    "The machine of this kind was tested for a long time in our workshop by the river and is sold "
+    "with a warranty of ten years against cracks in the welds of the frame"
+)
 
 
 def test_titles_and_page_numbers_go_and_the_text_stays() -> None:
@@ -40,3 +50,40 @@ def test_a_line_that_ends_in_a_number_runs_on_too() -> None:
     line = "The speed sensor gives no signal. Error code E14"
     assert tidy(f"{line}\nmeans a battery") == f"{line} means a battery"
     assert tidy("E04\nNo signal from speed") == "E04\nNo signal from speed"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Article {0}470{0}",
+        "Weight: {0} kg",
+        "Invoice number 2026{0}",
+        "Model 10{0}",
+        "Model – 470{0}",
+        "Chapter {0}",
+        "470{0}",
+        PARAGRAPH + ", number {0}.",
+        PARAGRAPH + ".",
+    ],
+)
+def test_what_counts_up_or_is_long_is_no_page_number(line: str) -> None:
+    pages = [f"{line.format(n)}\n{n * 'x'}\n{n * 'y'}\n{line.format(n)}" for n in range(1, 8)]
+    assert without_furniture(pages) == pages
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["{0}", "- {0} -", "34{0}", "{0} / 7", "Seite {0} von 7", "Manual | {0}", "Manual, p. {0}"],
+)
+def test_page_numbers_of_all_kinds_go(line: str) -> None:
+    pages = [f"{n * 'x'}\n{n * 'y'}\n{n * 'z'}\n{line.format(n)}" for n in range(1, 8)]
+    assert without_furniture(pages) == [f"{n * 'x'}\n{n * 'y'}\n{n * 'z'}" for n in range(1, 8)]
+
+
+def test_a_price_list_keeps_its_numbers() -> None:
+    listed = [
+        [(f"Article {4700 + n}", -1), (f"Price: {n * n + 7} EUR", -1), (f"Weight: {n + 2} kg", -1)]
+        for n in range(1, 9)
+    ]
+    text = parse_pdf(make_pdf(listed), "", ContentLimits()).text
+    assert all(words in text for page in listed for words, _ in page)
