@@ -14,6 +14,9 @@ from typing import Literal
 # The longest address that a row can hold, and a page's link may have.
 LONGEST_URL = 2_048
 
+# What is seen or heard and holds no text; a vector drawing is a picture too.
+_MEDIA = ("image/", "audio/", "video/", "font/")
+
 Kind = Literal[
     "text", "markdown", "rst", "html", "pdf", "docx", "pptx", "xlsx", "odt", "csv", "tsv",
     "json", "jsonl", "epub", "eml", "code", "zip",
@@ -106,3 +109,8 @@ def mime_type_of(name: str) -> str:
     """Media type by a name's ending only; octets where the ending is not known."""
     found = _BY_SUFFIX.get(PurePosixPath(name).suffix.lower())
     return found.mime_type if found else _others.guess_type(name, strict=True)[0] or OCTETS
+
+
+def is_media(mime_type: str) -> bool:
+    """Whether a media type is of pictures, sound, films or fonts."""
+    return mime_type.lower().startswith(_MEDIA)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from mimetypes import MimeTypes
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from w3lib.url import canonicalize_url
 
+from minirag.formats import is_media
+
 # A document's key holds no more.
 MAX_KEY = 1000
 _SCHEMES = {"http": 80, "https": 443}
+# The machine's own tables differ from place to place: Python's are used.
+_TYPES = MimeTypes()
 # Parameters that say how a visitor came, never what the page holds.
 _TRACKING = frozenset(
     {
@@ -41,6 +46,12 @@ def canonical(url: str) -> str:
     if len(whole) > MAX_KEY:
         raise ValueError("too long")
     return whole
+
+
+def names_media(url: str) -> bool:
+    """Whether ``url`` by its ending leads to a picture or the like, which a page only shows."""
+    mime_type, _ = _TYPES.guess_type(urlsplit(url).path)
+    return mime_type is not None and is_media(mime_type)
 
 
 def canonical_or_none(url: str) -> str | None:

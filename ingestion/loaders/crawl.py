@@ -6,12 +6,13 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from ingestion.loaders.addresses import canonical_or_none, lets_through, site_of
+from ingestion.loaders.addresses import canonical_or_none, lets_through, names_media, site_of
 from ingestion.loaders.pages import Follow, Known, Page, documents_of
 from ingestion.loaders.sitemap import WebOptions
 from ingestion.loaders.visitor import Visitor
 from ingestion.parsing.discovery import PageLinks, find_links
 from minirag.errors import AddressRefused, UnreadableSource
+from minirag.formats import is_media
 from minirag.types import RawDocument
 
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
@@ -77,6 +78,8 @@ class CrawlLoader:
             if depth == 0:
                 raise UnreadableSource("The address leads to another site: name that one instead.")
             return
+        if depth and is_media(page.raw.mime_type):
+            return
         if page.raw.mime_type not in _HTML:
             yield from self._taken_once(self._keyed(page, page.raw, ""))
             return
@@ -113,7 +116,7 @@ class CrawlLoader:
         if depth >= self.options.depth:
             return
         for url in links:
-            if url not in self._seen and self._wanted(url):
+            if url not in self._seen and self._wanted(url) and not names_media(url):
                 self._seen.add(url)
                 self._queue.append((url, depth + 1))
 

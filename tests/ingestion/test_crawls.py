@@ -34,6 +34,17 @@ def test_a_crawl_takes_a_site_in(plant: Plant, site: Site) -> None:
     plant.check(source)
 
 
+def test_pictures_that_a_page_links_are_no_documents(plant: Plant, site: Site) -> None:
+    page(site, "/", "Home", "/large.png", "/photo?id=3", "/film.mp4", "/plan.txt")
+    site.page("/photo?id=3", b"\x89PNG", Content_Type="image/png")
+    site.page("/plan.txt", b"The plan is to paint the shed.", Content_Type="text/plain")
+    source = web_source(plant, "crawl", site.url("/"))
+    job = plant.ingest(source)
+    assert (job.state, job.error) == (JobState.SUCCEEDED, None)
+    assert set(plant.documents(source)) == {site.url("/"), site.url("/plan.txt")}
+    assert not {"/large.png", "/film.mp4"} & set(site.paths())
+
+
 def test_depth_patterns_and_cap_hold(plant: Plant, site: Site) -> None:
     page(site, "/", "Home", "/docs/1", "/blog/1", "/docs/private/1")
     for n in range(1, 5):
