@@ -14,6 +14,8 @@ from bots.selectors import access_bot, has_credentials
 from bots.validation import (
     MAX_SLUG,
     RULES,
+    Rule,
+    clean_all,
     clean_credentials,
     clean_slug,
     clean_widget,
@@ -27,7 +29,9 @@ from tenants.context import AuthContext
 from tenants.models import TokenScope
 
 _SLUG_TRIES = 50
-_SPECIAL = frozenset({"slug", "credentials", "source_ids", "widget"})
+# Fields that are judged by themselves; the others need the tenant's rows, or the model.
+_JUDGED: Mapping[str, Rule] = {**RULES, "slug": clean_slug, "widget": clean_widget}
+_OTHERS = frozenset({"credentials", "source_ids"})
 
 
 def create_bot(auth: AuthContext, *, name: str, **values: Any) -> BotProfile:
@@ -37,16 +41,17 @@ def create_bot(auth: AuthContext, *, name: str, **values: Any) -> BotProfile:
     """
     if values.get("credentials") is None:
         values.pop("credentials", None)
-    given_slug = values.pop("slug", None)
+    if values.get("slug") is None:
+        values.pop("slug", None)
     bot = BotProfile(tenant_id=auth.tenant_id)
     columns = _columns(auth, bot, {"name": name, **values})
     for column, value in columns.items():
         setattr(bot, column, value)
     with transaction.atomic():
-        if given_slug is None:
-            _save_with_free_slug(bot)
+        if "slug" in values:
+            _save_with_slug(bot, clean_slug(values["slug"]))
         else:
-            _save_with_slug(bot, clean_slug(given_slug))
+            _save_with_free_slug(bot)
         _link_sources(bot, values.get("source_ids") or [])
         audit.record(auth, "bot.create", bot, detail=_told(bot, columns, values))
     return access_bot(auth, bot.pk)
@@ -83,11 +88,12 @@ def delete_bot(auth: AuthContext, bot: BotProfile) -> None:
 
 def _columns(auth: AuthContext, bot: BotProfile, values: Mapping[str, Any]) -> dict[str, Any]:
     """Checked values by column name."""
-    if unknown := values.keys() - RULES.keys() - _SPECIAL:
+    if unknown := values.keys() - _JUDGED.keys() - _OTHERS:
         raise Invalid(fields={name: ["Unknown field."] for name in sorted(unknown)})
-    columns = {name: RULES[name](value) for name, value in values.items() if name in RULES}
-    if "widget" in values:
-        columns |= clean_widget(values["widget"])
+    judged = {name: value for name, value in values.items() if name in _JUDGED}
+    columns = clean_all(_JUDGED, judged)
+    columns.pop("slug", None)
+    columns |= columns.pop("widget", {})
     model = columns.get("model", bot.model or DEFAULT_MODEL)
     if "credentials" in values:
         if not auth.may(TokenScope.ADMIN):

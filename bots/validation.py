@@ -189,6 +189,20 @@ WIDGET_RULES: Mapping[str, Rule] = {
 }
 
 
+def clean_all(rules: Mapping[str, Rule], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Each of ``values`` by its rule. Raises one ``Invalid`` with every field that is at fault."""
+    cleaned: dict[str, Any] = {}
+    wrong: dict[str, Sequence[str]] = {}
+    for name, value in values.items():
+        try:
+            cleaned[name] = rules[name](value)
+        except Invalid as error:
+            wrong |= error.fields or {}
+    if wrong:
+        raise Invalid(fields=wrong)
+    return cleaned
+
+
 def clean_widget(value: Any) -> dict[str, Any]:
     """The given members of ``widget`` by column name; the others stay as they are."""
     if not isinstance(value, Mapping):
@@ -197,7 +211,8 @@ def clean_widget(value: Any) -> dict[str, Any]:
         why = "is read-only" if unknown[0] == "public_id" else "is unknown"
         raise Invalid.field("widget", f"{unknown[0][:40]} {why}.")
     try:
-        return {f"widget_{name}": WIDGET_RULES[name](item) for name, item in value.items()}
+        members = clean_all(WIDGET_RULES, value)
     except Invalid as error:
         texts = [f"{name}: {text}" for name, all_ in (error.fields or {}).items() for text in all_]
         raise Invalid(fields={"widget": texts}) from error
+    return {f"widget_{name}": item for name, item in members.items()}

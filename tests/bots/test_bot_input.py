@@ -132,3 +132,14 @@ def test_what_is_no_exact_origin_is_refused(client_a: Client, origin: str) -> No
     answer = post(client_a, {"name": "x", "widget": {"allowed_origins": [origin]}})
     assert answer.status_code == 400, origin
     assert any(name.startswith("widget") for name in answer.json()["error"]["fields"])
+
+
+def test_all_that_is_wrong_is_said_at_once(client_a: Client) -> None:
+    wrong: dict[str, Any] = {
+        "slug": "Not A Slug",
+        "model": "nobody/knows",
+        "widget": {"allowed_origins": ["nowhere"]},
+    }
+    answer = post(client_a, {"name": "Bot", **wrong})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["fields"].keys() == wrong.keys()

@@ -97,7 +97,9 @@ class MiniLMEmbedder:
     """The local embedder. Loads at first use; any number of threads may call it at once."""
 
     model = MODEL
-    batch_limit = 128
+    # Texts go through one by one: a call of few is as fast, and a job that is cancelled or dies
+    # loses less.
+    batch_limit = 32
 
     def __init__(self) -> None:
         self._lock = Lock()
