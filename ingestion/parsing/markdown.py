@@ -7,14 +7,13 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, pairwise
 
 from ingestion.parsing.document import Built, DocumentBuilder
+from ingestion.parsing.front_matter import front_matter
 from ingestion.parsing.text import PIECE, normalized, split_lines, unix_lines
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}(?=[^`]*$)|~{3,})")
 _ATX = re.compile(r"^ {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
 _UNDERLINE = re.compile(r"^ {0,3}(=+|-{3,})[ \t]*$")
 _NO_SETEXT = re.compile(r"^(?: {4}|\t| {0,3}(?:[-*+>|#]|\d{1,9}[.)][ \t]))")
-_FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.{0,20000}?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
-_FRONT_TITLE = re.compile(r"""^title:[ \t]*["']?(.+?)["']?[ \t]*$""", re.MULTILINE)
 _LINK = re.compile(r"!?\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])")
 # Longer lines are no headings, and would only give the patterns something to chew on.
 _MAX_HEADING = 1_000
@@ -32,14 +31,10 @@ def parse_markdown(pieces: Iterable[str], title: str = "") -> Built:
     """Markdown with ATX and setext headings; the title is the front matter's or the first h1."""
     rest = unix_lines(pieces)
     start = _start(rest)
-    front = _FRONT_MATTER.match(start)
-    if front:
-        named = _FRONT_TITLE.search(front[1])
-        title = title or (named[1] if named else "")
-        start = start[front.end() :]
+    at, named = front_matter(start)
     builder = DocumentBuilder()
-    _add_lines(builder, split_lines(chain([start], rest)))
-    return builder.build(title)
+    _add_lines(builder, split_lines(chain([start[at:]], rest)))
+    return builder.build(title or named)
 
 
 def _start(pieces: Iterator[str]) -> str:

@@ -1,0 +1,69 @@
+"""Markdown: what is text stays, what is around it goes, and headings are those that are shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from ingestion.parsing.document import Built, ContentLimits, Hints
+from ingestion.parsing.parsers import parse_bytes
+
+
+def parse(text: str) -> Built:
+    return parse_bytes(text.encode(), Hints("a.md"), ContentLimits())
+
+
+def titles(built: Built) -> list[str]:
+    return [title for _, _, _, title in built.headings]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "\n# Safety manual\n\nNever open the valve above 7 bar.\n",
+        "Welcome to the handbook.\n\n# Rules\n\nNever smoke.\n",
+        "Welcome to the handbook.",
+        "Warning: never open the valve.\n",
+        "note: kept\n\n# Safety manual\n\nremark: kept",
+        "- one\n- two",
+        "\ntitle: no front matter begins with a blank line",
+        "See http://x.test for more",
+    ],
+)
+@pytest.mark.parametrize("rule", ["---", "+++"])
+def test_a_rule_at_the_start_hides_no_text(first: str, rule: str) -> None:
+    text = parse(f"{rule}\n{first}\n{rule}\n\n# Second\n\nOther text.\n").text
+    assert text.split() == f"{rule} {first} {rule} # Second Other text.".split()
+
+
+@pytest.mark.parametrize(
+    ("front", "title"),
+    [
+        ("title: Plain\ntags:\n- a\n- b\n\n# a comment\nauthor:\n  name: X\n", "Plain"),
+        ("title: >-\n  Folded\n  title\ndescription: x", "Folded title"),
+        ("title: |  # as it is\n  Block\nx: y", "Block"),
+        ('title: "CRLF: doc" # c', "CRLF: doc"),
+        ("title: 'It''s # one' # c", "It's # one"),
+        ('title: "a \\"b\\" \\u00e4 \\x41"', 'a "b" u00e4 x41'),
+        ('title: "a \\"b\\" \\u00e4"', 'a "b" ä'),
+        ("title: C# and F # c", "C# and F"),
+        ("title: A long one\n  goes on # c\nx: y", "A long one goes on"),
+        ("# c\nlayout: post\nsub title: no\n\"title\": Quoted key", "Quoted key"),
+        ("layout: post", "Heading"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_front_matter_goes_and_names_the_title(front: str, title: str, end: str) -> None:
+    front = front.rstrip("\n")
+    built = parse(f"---\n{front}\n---\n\n# Heading\n\nWords.\n".replace("\n", end))
+    assert (built.title, built.text) == (title, "# Heading\n\nWords.")
+
+
+def test_front_matter_in_toml() -> None:
+    built = parse('+++\ntitle = "Hugo"\n[params]\ntags = [\n"a",\n]\n+++\n\n# Heading\n\nWords.\n')
+    assert (built.title, built.text) == ("Hugo", "# Heading\n\nWords.")
+
+
+@pytest.mark.parametrize("front", ["a = " + "[" * 19_000, "a: " + '"\\' * 9_000, "a: b\n" * 4_000])
+def test_front_matter_that_is_hostile_harms_nothing(front: str) -> None:
+    for rule in ("---", "+++"):
+        assert parse(f"{rule}\n{front}\n{rule}\n\n# Heading\n").title == "Heading"
