@@ -10,7 +10,11 @@ from ingestion.parsing.document import Built, DocumentBuilder
 from ingestion.parsing.front_matter import front_matter
 from ingestion.parsing.text import PIECE, normalized, split_lines, unix_lines
 
-_FENCE = re.compile(r"^ {0,3}(`{3,}(?=[^`]*$)|~{3,})")
+# Also on the line that begins a list item: the mark of a list, however deep, then the fence.
+_FENCE = re.compile(
+    r"^( {0,3}|[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]{1,4}){1,8})(`{3,}(?=[^`]*$)|~{3,})"
+)
+_COMMENT = re.compile(r"^ {0,3}<!--")
 _ATX = re.compile(r"^ {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
 _UNDERLINE = re.compile(r"^ {0,3}(=+|-{3,})[ \t]*$")
 _NO_SETEXT = re.compile(r"^(?: {4}|\t| {0,3}(?:[-*+>|#]|\d{1,9}[.)][ \t]))")
@@ -20,6 +24,9 @@ _MAX_HEADING = 1_000
 _MARKS = re.compile(
     r"`+|\*{1,3}|~~|(?<!\w)_{1,3}|_{1,3}(?!\w)|<[^>]{0,200}>|[ \t]*\{[#.:][^}]*\}\s*$"
 )
+
+# (start, end, level, title) of a heading
+_Hidden = tuple[int, int, int, str]
 
 
 def parse_text(pieces: Iterable[str]) -> Built:
@@ -47,20 +54,43 @@ def _start(pieces: Iterator[str]) -> str:
 
 def _add_lines(builder: DocumentBuilder, lines: Iterator[str]) -> None:
     """Feed ``lines`` one by one: indentation tells headings from code only before it is lost."""
-    fence, before = "", ""
+    fence, inside = "", 0
+    before = ""
+    hidden: list[_Hidden] | None = None  # headings in a comment that is not closed yet
     for line, after in pairwise(chain(lines, [""])):
-        opened = _FENCE.match(line)
-        if fence:
+        if fence and inside and line.strip() and _indent(line) < inside:
+            fence = ""  # the list item is over, and its code with it
+        if hidden is not None:
+            hidden += _hidden(builder.line(line), line)
+            hidden = None if "-->" in line else hidden
+        elif fence:
             closing = line.strip()
             if len(closing) >= len(fence) and set(closing) == {fence[0]}:
                 fence = ""
             builder.line(line)
-        elif opened:
-            fence = opened[1]
+        elif opened := _FENCE.match(line):
+            fence = opened[2]
+            inside = len(opened[1].expandtabs(4)) if opened[1].strip() else 0
+            builder.line(line)
+        elif _COMMENT.match(line):
+            hidden = None if "-->" in line else []
             builder.line(line)
         else:
             _plain_line(builder, before, line, after)
         before = line
+    for found in hidden or ():  # never closed: a sign like any other
+        builder.mark_heading(*found)
+
+
+def _hidden(span: tuple[int, int] | None, line: str) -> Iterator[_Hidden]:
+    atx = _ATX.match(line) if span and len(line) <= _MAX_HEADING else None
+    if span and atx:
+        yield *span, len(atx[1]), plain_title(atx[2] or "")
+
+
+def _indent(line: str) -> int:
+    start = line[: len(line) - len(line.lstrip(" \t"))]
+    return len(start.expandtabs(4))
 
 
 def _plain_line(builder: DocumentBuilder, before: str, line: str, after: str) -> None:

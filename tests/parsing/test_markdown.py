@@ -67,3 +67,38 @@ def test_front_matter_in_toml() -> None:
 def test_front_matter_that_is_hostile_harms_nothing(front: str) -> None:
     for rule in ("---", "+++"):
         assert parse(f"{rule}\n{front}\n{rule}\n\n# Heading\n").title == "Heading"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "- ```sh\n  # a comment\n  make\n  ```\n- next",
+        "1. Clone:\n\n   ```sh\n   # get it\n   ```\n\n2. ```sh\n   # build it\n   make\n   ```",
+        "- a\n\t- ~~~\n\t  # comment\n\t  ~~~",
+        "    - 10) ```\n          # comment\n          ```",
+        "- ```sh\n  # never closed, but the item ends",
+        "~~~\n# code\n```\n# code\n~~~",
+    ],
+)
+def test_code_in_a_list_item_ends_with_its_fence(code: str) -> None:
+    built = parse(f"# Guide\n\n{code}\n\n## After\n\ntext\n\n## More\n")
+    assert titles(built) == ["Guide", "After", "More"]
+    assert built.text.split() == f"# Guide {code} ## After text ## More".split()
+
+
+def test_headings_in_comments_are_none() -> None:
+    text = (
+        "# A\n\n<!--\n# Hidden\n```\n-->\n\n<!-- x -->\n## B\n\n  <!-- # y\n## Hidden -->\n\n## C\n"
+    )
+    built = parse(text)
+    assert titles(built) == ["A", "B", "C"]
+    assert built.text.count("Hidden") == 2
+
+
+def test_a_comment_that_is_never_closed_hides_nothing() -> None:
+    assert titles(parse("# A\n\n<!-- open\n\n## B\n\nx <!-- y\n## C\n")) == ["A", "B", "C"]
+
+
+@pytest.mark.parametrize("line", ["- " * 400, "1. " * 400 + "```", "- ``` `" * 200, "<!--" * 300])
+def test_many_marks_take_no_time(line: str) -> None:
+    assert parse("# Title\n\n" + f"{line}\n" * 3_000).title == "Title"
