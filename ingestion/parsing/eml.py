@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from email import message_from_bytes
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
@@ -23,6 +23,9 @@ _MOST_HEADERS = 256 * 1024
 _MOST_PARTS = 1_000
 _WORD = re.compile(r"\w+")
 
+_ALTERNATIVE = "multipart/alternative"
+_READ = ("text/plain", "text/html")
+
 Parse = Callable[[bytes, Hints, ContentLimits], Built]
 
 
@@ -34,6 +37,17 @@ def parse_eml(data: bytes, hints: Hints, limits: ContentLimits, parse: Parse) ->
     reader = _Reader(hints, limits, parse)
     reader.mail(message_from_bytes(data), 1, 1)
     return reader.builder.build(reader.title)
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """One form of a text: what it says, and parts beside it with their depths."""
+
+    texts: list[Built] = field(default_factory=list)
+    is_plain: bool = False
+    attached: list[tuple[Message, int]] = field(default_factory=list)
+    # Read only where there is nothing else: forms that few programs show.
+    others: list[tuple[Message, int]] = field(default_factory=list)
 
 
 class _Reader:
@@ -57,13 +71,18 @@ class _Reader:
         self._part(message, depth, level)
 
     def _part(self, part: Message, depth: int, level: int) -> None:
+        self._count(depth)
+        self._content(part, depth, level)
+
+    def _count(self, depth: int) -> None:
         self._parts += 1
         if depth > self._limits.depth or self._parts > _MOST_PARTS:
             raise UnreadableSource("The mail has too many parts, or they are nested too deeply.")
+
+    def _content(self, part: Message, depth: int, level: int) -> None:
         kind = part.get_content_type()
-        payload = part.get_payload()
-        inner = [one for one in payload if isinstance(one, Message)] if part.is_multipart() else []
-        if kind == "multipart/alternative" and inner:
+        inner = _inner(part)
+        if kind == _ALTERNATIVE and inner:
             self._alternative(inner, depth, level)
         elif kind == "message/rfc822" and inner:
             for message in inner:
@@ -73,30 +92,35 @@ class _Reader:
                 self._part(one, depth + 1, level)
         elif part.get_content_disposition() == "attachment" or part.get_filename():
             self._attachment(part, depth, level)
-        elif kind in ("text/plain", "text/html"):
+        elif kind in _READ:
             self.builder.include(_text(part), level)
         elif kind.startswith("text/"):
             self._attachment(part, depth, level)
 
     def _alternative(self, parts: list[Message], depth: int, level: int) -> None:
-        """The same text in several forms: the plain one, unless it says much less."""
-        plain = next((_text(one) for one in parts if one.get_content_type() == "text/plain"), None)
-        rich = [one for one in parts if one.get_content_type() != "text/plain"]
-        if plain is None or not rich:
-            for one in rich[-1:] or parts[:1]:
-                self._part(one, depth + 1, level)
-            return
-        page = _text(rich[-1]) if rich[-1].get_content_type() == "text/html" else None
-        if page is not None and 2 * _length(plain) < _length(page):
-            plain = page
-        self.builder.include(plain, level)
-        if page is None:  # related parts: pictures and the like around the page
-            self._part_attachments(rich[-1], depth, level)
+        version = _chosen([self._version(one, depth + 1) for one in parts])
+        for built in version.texts:
+            self.builder.include(built, level)
+        for one, deep in version.attached or ([] if version.texts else version.others):
+            self._content(one, deep, level)
 
-    def _part_attachments(self, part: Message, depth: int, level: int) -> None:
-        for one in part.walk():
-            if one.get_content_disposition() == "attachment":
-                self._attachment(one, depth, level)
+    def _version(self, part: Message, depth: int) -> _Version:
+        """What one alternative says; a page may stand among its pictures, or deeper."""
+        self._count(depth)
+        kind = part.get_content_type()
+        inner = _inner(part)
+        if kind == "message/rfc822":
+            return _Version(attached=[(part, depth)])
+        if inner:
+            versions = [self._version(one, depth + 1) for one in inner]
+            return _chosen(versions) if kind == _ALTERNATIVE else _joined(versions)
+        is_attached = part.get_content_disposition() == "attachment"
+        if kind in _READ and not is_attached:
+            return _Version([_text(part)], kind == "text/plain")
+        is_shown = part.get_content_maintype() == "image"  # a page's picture has a name, too
+        if is_attached or kind == "text/calendar" or (part.get_filename() and not is_shown):
+            return _Version(attached=[(part, depth)])
+        return _Version(others=[(part, depth)])
 
     def _attachment(self, part: Message, depth: int, level: int) -> None:
         name = clean_title(_decoded(part.get_filename() or "")) or "attachment"
@@ -114,6 +138,29 @@ class _Reader:
             return
         self.builder.heading(f"Attachment: {name}", min(9, level + 1), name)
         self.builder.include(built, level + 1)
+
+
+def _inner(part: Message) -> list[Message]:
+    payload = part.get_payload()
+    return [one for one in payload if isinstance(one, Message)] if part.is_multipart() else []
+
+
+def _joined(versions: list[_Version]) -> _Version:
+    return _Version(
+        [built for one in versions for built in one.texts],
+        all(one.is_plain for one in versions if one.texts),
+        [part for one in versions for part in one.attached],
+        [part for one in versions for part in one.others],
+    )
+
+
+def _chosen(versions: list[_Version]) -> _Version:
+    """Of the same text in several forms the plain one, unless another says much more."""
+    rich = max((one for one in versions if not one.is_plain), key=_words, default=_Version())
+    plain = max((one for one in versions if one.is_plain), key=_words, default=_Version())
+    best = rich if 2 * _words(plain) < _words(rich) else plain
+    # What is attached to one of them is no other form of the text.
+    return replace(_joined(versions), texts=best.texts, is_plain=best.is_plain)
 
 
 def header(message: Message, name: str) -> str:
@@ -151,5 +198,5 @@ def _text(part: Message) -> Built:
     return builder.build()
 
 
-def _length(built: Built) -> int:
-    return len(_WORD.findall(built.text))
+def _words(version: _Version) -> int:
+    return sum(len(_WORD.findall(built.text)) for built in version.texts)

@@ -1,0 +1,88 @@
+"""E-mail: which of several forms of a text is read, and what its bytes mean."""
+
+from __future__ import annotations
+
+import pytest
+
+from ingestion.parsing.document import Built, ContentLimits, Hints
+from ingestion.parsing.parsers import parse_bytes
+from minirag.errors import UnreadableSource
+
+HEAD = b"From: a@x.test\nSubject: Spring\nMIME-Version: 1.0\n"
+PAGE = b"<h1>Sale</h1><p>The sale starts on 3 March and ends on 17 March, in all of our shops.</p>"
+
+
+def parse(data: bytes) -> Built:
+    return parse_bytes(data, Hints("a.eml"), ContentLimits())
+
+
+def part(kind: str, body: bytes, *headers: str) -> bytes:
+    lines = "\n".join((f"Content-Type: {kind}", *headers))
+    return lines.encode() + b"\n\n" + body
+
+
+def multipart(subtype: str, *parts: bytes) -> bytes:
+    mark = f"{subtype}-{len(parts)}-{sum(map(len, parts))}"
+    body = b"".join(b"--%s\n%s\n" % (mark.encode(), one) for one in parts)
+    return part(f'multipart/{subtype}; boundary="{mark}"', body + f"--{mark}--".encode())
+
+
+STUB = part("text/plain", b"Your mail program does not show HTML.")
+HTML = part("text/html", PAGE)
+PICTURE = part("image/png; name=a.png", b"aaaa", "Content-ID: <x>")
+EVENT = part(
+    "text/calendar; method=REQUEST", b"BEGIN:VCALENDAR\nSUMMARY:Board meeting\nEND:VCALENDAR"
+)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (STUB, HTML),
+        (STUB, multipart("related", HTML, PICTURE)),
+        (STUB, multipart("mixed", multipart("related", HTML, PICTURE), part("text/html", b""))),
+        (STUB, HTML, EVENT),
+        (STUB, HTML, part("text/x-amp-html", b"<p>The sale in motion</p>")),
+        (multipart("related", HTML, PICTURE),),
+        (STUB, multipart("alternative", STUB, HTML)),
+    ],
+)
+def test_the_page_is_read_wherever_it_stands_among_the_alternatives(
+    parts: tuple[bytes, ...],
+) -> None:
+    text = parse(HEAD + multipart("alternative", *parts)).text
+    assert "The sale starts on 3 March" in text and "does not show" not in text
+    assert ("Board meeting" in text) is (EVENT in parts)
+    assert "in motion" not in text and "a.png" not in text
+
+
+def test_the_plain_form_is_read_where_it_says_the_same() -> None:
+    plain = part("text/plain", b"The sale starts on 3 March, ends on 17 March: see our shops.")
+    text = parse(
+        HEAD + multipart("alternative", plain, multipart("related", HTML, PICTURE), EVENT)
+    ).text
+    assert "see our shops" in text and "# Sale" not in text and "Board meeting" in text
+
+
+def test_what_is_attached_inside_an_alternative_is_read() -> None:
+    paper = part("text/csv; name=a.csv", b"Name,Price\nBolt,2", "Content-Disposition: inline")
+    forwarded = part("message/rfc822", HEAD.replace(b"Spring", b"Autumn") + b"\nInner words")
+    text = parse(HEAD + multipart("alternative", STUB, multipart("mixed", HTML, paper, forwarded)))
+    for kept in ("3 March", "Name | Price\nBolt | 2", "Subject: Autumn", "Inner words"):
+        assert kept in text.text
+
+
+def test_a_form_that_few_show_is_read_where_it_is_the_only_one() -> None:
+    text = parse(HEAD + multipart("alternative", part("text/enriched", b"Only <bold>this"))).text
+    assert "Only <bold>this" in text
+
+
+def test_parts_inside_an_alternative_are_counted() -> None:
+    many = [part("text/plain", b"x", "Content-Disposition: attachment; filename=a.txt")] * 1_001
+    with pytest.raises(UnreadableSource, match="too many parts"):
+        parse(HEAD + multipart("alternative", STUB, multipart("mixed", *many)))
+    deep = STUB
+    for _ in range(60):
+        deep = multipart("mixed", deep)
+    with pytest.raises(UnreadableSource, match="nested too deeply"):
+        parse(HEAD + multipart("alternative", STUB, deep))
