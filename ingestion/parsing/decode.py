@@ -20,6 +20,10 @@ _DECLARED = re.compile(
     rb"""|<\?xml[^>]{0,100}?encoding\s*=\s*["']([A-Za-z0-9_.:-]{2,40})""",
     re.IGNORECASE,
 )
+_MEANT = {
+    "iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis-620": "cp874",
+    "shift_jis": "cp932", "euc_kr": "cp949", "gb2312": "gb18030", "gbk": "gb18030",
+}  # fmt: skip
 _SAMPLE = 64 * 1024
 _ODD = re.compile(rb"[\x80-\xff]")
 _ABOVE = re.compile("[^\x00-\x7f]+")
@@ -87,15 +91,26 @@ def _declared(data: bytes) -> str | None:
     if not found:
         return None
     name = (found[1] or found[2]).decode("ascii")
-    # Browsers read a declared latin-1 as cp1252.
-    name = "cp1252" if name.lower() in ("iso-8859-1", "latin1", "us-ascii") else name
     try:
-        info = codecs.lookup(name)
+        info = codecs.lookup("cp1252" if name.lower() == "us-ascii" else web_name(name))
     except LookupError:
         return None
     # Some codecs are no text encodings (hex, rot13); UTF-8 was tried, UTF-16 would show no tag.
     is_text = getattr(info, "_is_text_encoding", True)
     return info.name if is_text and not info.name.startswith("utf") else None
+
+
+def web_name(declared: str) -> str:
+    """The encoding that is meant where ``declared`` is, as browsers read it (WHATWG).
+
+    Old names stand for what Windows made of them: no text holds the control characters that cp1252
+    has quotes for.
+    """
+    try:
+        name = codecs.lookup(declared).name
+    except LookupError:
+        return declared
+    return _MEANT.get(name, name)
 
 
 def _bare_utf16(data: bytes) -> str | None:

@@ -9,8 +9,9 @@ from email import message_from_bytes
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import Message
+from email.policy import Compat32
 
-from ingestion.parsing.decode import decode
+from ingestion.parsing.decode import decode, web_name
 from ingestion.parsing.document import Built, ContentLimits, DocumentBuilder, Hints, clean_title
 from ingestion.parsing.html import whole_page
 from minirag.errors import UnreadableSource
@@ -35,8 +36,17 @@ def parse_eml(data: bytes, hints: Hints, limits: ContentLimits, parse: Parse) ->
     if (end.start() if end else len(data)) > _MOST_HEADERS:
         raise UnreadableSource("The mail has more headers than may be read.")
     reader = _Reader(hints, limits, parse)
-    reader.mail(message_from_bytes(data), 1, 1)
+    reader.mail(message_from_bytes(data, policy=_Headers()), 1, 1)
     return reader.builder.build(reader.title)
+
+
+class _Headers(Compat32):
+    """Headers whose bytes above ASCII are text (RFC 6532), where the library sees unknown ones."""
+
+    def header_fetch_parse(self, name: str, value: str) -> str:
+        if value.isascii():
+            return value
+        return decode(value[:_MOST_HEADER].encode("utf-8", "surrogateescape"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +181,8 @@ def header(message: Message, name: str) -> str:
 def _decoded(raw: str) -> str:
     raw = raw[:_MOST_HEADER]
     try:
-        return str(make_header(decode_header(raw)))
+        words = decode_header(raw)
+        return str(make_header([(word, charset and web_name(charset)) for word, charset in words]))
     except (HeaderParseError, LookupError, UnicodeError, ValueError):
         return raw
 
@@ -185,7 +196,7 @@ def _text(part: Message) -> Built:
     data = _payload(part)
     charset = part.get_content_charset()
     try:
-        text = data.decode(charset) if charset else decode(data)
+        text = data.decode(web_name(charset)) if charset else decode(data)
     except (LookupError, UnicodeError):
         text = decode(data)
     if part.get_content_type() == "text/html":

@@ -86,3 +86,24 @@ def test_parts_inside_an_alternative_are_counted() -> None:
         deep = multipart("mixed", deep)
     with pytest.raises(UnreadableSource, match="nested too deeply"):
         parse(HEAD + multipart("alternative", STUB, deep))
+
+
+def test_a_declared_latin_1_is_what_windows_made_of_it() -> None:
+    words = "Don’t pay more than 20 € – it’s a “trap”…"
+    body = part("text/plain; charset=iso-8859-1", words.encode("cp1252"))
+    head = HEAD.replace(b"Spring", b"=?iso-8859-1?Q?=80_20?=")
+    built = parse(head + body)
+    assert built.title == "€ 20" and built.text.endswith(words)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_headers_may_be_raw_letters(encoding: str) -> None:
+    head = (
+        "From: Jürgen Müller <a@x.test>\nSubject: Grüße aus Köln\nMIME-Version: 1.0\n"
+        "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nHallo\n--b\n"
+        'Content-Type: text/plain; name="Übersicht.txt"\n\nAnhang\n--b--\n'
+    )
+    built = parse(head.encode(encoding))
+    assert built.title == "Grüße aus Köln"
+    assert built.text.startswith("Subject: Grüße aus Köln\nFrom: Jürgen Müller <a@x.test>")
+    assert [title for *_, title in built.headings] == ["Grüße aus Köln", "Übersicht.txt"]
