@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
-from itertools import islice
+from itertools import chain, islice
 
 from ingestion.parsing.document import Built, ContentLimits, DocumentBuilder
 from ingestion.parsing.tables import add_table
@@ -15,6 +16,10 @@ from minirag.errors import UnreadableSource
 _DELIMITERS = ",;\t|"
 _SAMPLE_ROWS = 50
 _SAMPLE = 64 * 1024
+# A last row that no table has: a quote that is open there swallows it.
+_END = "\ue000\uf8ff\ue000"
+# Signs that are the decimal ones of numbers, not those between cells.
+_DECIMAL = re.compile(r"(?<=\d),(?=\d)")
 
 
 def parse_delimited(text: str, limits: ContentLimits, expected: str = ",") -> Built:
@@ -45,7 +50,11 @@ def find_delimiter(text: str, expected: str) -> str:
     if len(text) > _SAMPLE:
         sample = sample.rpartition("\n")[0] or sample
     scores = {sign: _score(sample, sign) for sign in _DELIMITERS}
-    best = max(scores, key=lambda sign: (scores[sign], sign == expected))
+    decimal = "," in sample and "," not in _DECIMAL.sub("", sample)
+    best = max(
+        scores,
+        key=lambda sign: (scores[sign], not (decimal and sign == ","), sign == expected),
+    )
     return best if scores[best] > 0 else expected
 
 
@@ -58,10 +67,32 @@ def _score(sample: str, delimiter: str) -> float:
 
 
 def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
-    """Rows with quotes obeyed; where one is never closed, they are signs like any other."""
+    """Rows with quotes obeyed; behind one that is never closed each line is a row of its own."""
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # a cell may be a whole article
+    sound = _sound_lines(text, delimiter)
+    lines = StringIO(text, newline="")
+    if sound is None:
+        yield from csv.reader(lines, delimiter=delimiter)
+        return
+    yield from csv.reader(islice(lines, sound), delimiter=delimiter)
+    for line in lines:
+        yield _row(line.rstrip("\r\n"), delimiter)
+
+
+def _sound_lines(text: str, delimiter: str) -> int | None:
+    """Lines before the row whose quote is open at the end; None where all are closed."""
+    reader = csv.reader(chain(StringIO(text, newline=""), [_END]), delimiter=delimiter)
+    sound, before, is_closed = 0, 0, False
     try:
-        for _ in csv.reader(StringIO(text, newline=""), delimiter=delimiter):
-            pass  # only whether it can be read to its end
+        for row in reader:
+            sound, before, is_closed = before, reader.line_num, row == [_END]
     except csv.Error:
-        return (line.split(delimiter) for line in text.splitlines())
-    return csv.reader(StringIO(text, newline=""), delimiter=delimiter)
+        return before
+    return None if is_closed else sound
+
+
+def _row(line: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter, strict=True), [])
+    except csv.Error:
+        return line.split(delimiter)

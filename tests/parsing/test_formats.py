@@ -116,6 +116,7 @@ def test_code_keeps_its_lines_and_names_its_definitions(
         ("Name\tPrice\nBolt\t1,5\nNut\t0,2", "a.tsv"),
         ('Name,Price\n"Bolt","1,5"\nNut,"0,2"', "a.csv"),
         ("sep=;\nName;Price\nBolt;1,5\nNut;0,2", "a.csv"),
+        ("Name;Price\r\nBolt;1,5\r\nNut;0,2", "a.csv"),
         ("Name|Price\r\nBolt|1,5\r\nNut|0,2\r\n", "a.csv"),
     ],
 )
