@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from ingestion.parsing import legacy
+from ingestion.parsing.utf16 import bare_utf16
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -30,13 +31,16 @@ _ABOVE = re.compile("[^\x00-\x7f]+")
 # What hardly a text has. Separators of fields, shifts between alphabets, a backspace, an escape and
 # the old end of a file do stand in some.
 _CONTROLS = re.compile(rb"[\x00\x02-\x07\x10-\x19\x7f]")
-_CONTROLS_UTF16 = re.compile("[\x00-\x07\x0e-\x19\x1c-\x1f\x7f\ufffd]")
 # Bytes that tell whether it is text, and the share of such characters that one may hold: any bytes
 # are some letters in cp1252, so what is no Unicode has to look better.
 _LOOKED_AT = 8192
 _STRANGE_UNICODE, _STRANGE = 0.1, 0.02
 # Sequences of UTF-8 that outweigh a broken one.
-_OUTWEIGH = 8
+_OUTWEIGH = 3
+# NULs that slip into a text, by bytes: a log has one where its machine went down. Three in a row
+# fill up a field of a binary file.
+_MOST_NULS, _MOST_NULS_8_BIT = 0.02, 0.001
+_FILLED = b"\0\0\0"
 # Bytes that are decoded together.
 _PIECE = 64 * 1024
 
@@ -46,7 +50,7 @@ def has_bom(data: bytes) -> bool:
 
 
 def decode(data: bytes, *, markup: bool = False) -> str:
-    """Text of ``data``: mark, declaration (``markup``), UTF-8, UTF-16 without a mark, then a guess.
+    """Text of ``data``: mark, UTF-16 without one, UTF-8, declaration (``markup``), then a guess.
 
     Never fails: what cannot be decoded becomes U+FFFD.
     """
@@ -66,12 +70,15 @@ def _encoding(data: bytes, *, markup: bool) -> str:
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             return encoding
+    # Before UTF-8: letters of many scripts are bytes below 128 in it.
+    if 0 in data[:_LOOKED_AT] and (wide := bare_utf16(data)):
+        return wide
     if _is_utf8(data):
         return "utf-8"
     declared = _declared(data) if markup else None
     if declared is None and _mostly_utf8(data):
         return "utf-8"
-    return declared or _bare_utf16(data) or _guess(data)
+    return declared or _guess(data)
 
 
 def _is_utf8(data: bytes, *, whole: bool = True) -> bool:
@@ -113,40 +120,38 @@ def web_name(declared: str) -> str:
     return _MEANT.get(name, name)
 
 
-def _bare_utf16(data: bytes) -> str | None:
-    sample = data[:4096]
-    if len(data) % 2:
-        return None
-    half = max(1, len(sample) // 2)
-    odd, even = sample[1::2].count(0) / half, sample[0::2].count(0) / half
-    if odd > 0.3 and even < 0.05:
-        return "utf-16-le" if _reads_as(sample, "utf-16-le") else None
-    return "utf-16-be" if even > 0.3 and odd < 0.05 and _reads_as(sample, "utf-16-be") else None
-
-
-def _reads_as(sample: bytes, encoding: str) -> bool:
-    text = sample.decode(encoding, "replace")
-    return len(_CONTROLS_UTF16.findall(text)) <= _STRANGE_UNICODE * len(text)
-
-
 def looks_binary(data: bytes) -> bool:
     """Whether no text begins so: NULs that no encoding explains, or many control characters."""
     sample = data[:_LOOKED_AT]
     if has_bom(data):
         return False
-    if b"\0" in sample:
-        return _bare_utf16(data) is None
     is_utf8 = _is_utf8(sample, whole=len(sample) == len(data)) or _mostly_utf8(sample)
+    if b"\0" in sample:
+        if bare_utf16(data):
+            return False
+        share = _MOST_NULS if is_utf8 else _MOST_NULS_8_BIT
+        if _FILLED in sample or sample.count(0) > max(is_utf8, share * len(sample)):
+            return True
     most = _STRANGE_UNICODE if is_utf8 else _STRANGE
     return len(_CONTROLS.findall(sample)) > most * len(sample)
 
 
 def _mostly_utf8(data: bytes) -> bool:
     """Whether it is UTF-8 but for a few bytes: a text in another encoding has hardly a sequence."""
+    if cut := _cut_utf8(data[:_SAMPLE]):
+        return not cut.isascii()
     text = data[:_SAMPLE].decode("utf-8", "replace")
     broken = text.count("\ufffd")
     above = sum(map(len, _ABOVE.findall(text)))
     return above - broken > _OUTWEIGH * broken
+
+
+def _cut_utf8(data: bytes) -> str:
+    """``data`` as UTF-8 without a character that it ends within; "" where it is anything else."""
+    try:
+        return codecs.getincrementaldecoder("utf-8")().decode(data)
+    except UnicodeDecodeError:
+        return ""
 
 
 def _guess(data: bytes) -> str:
