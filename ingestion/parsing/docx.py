@@ -11,7 +11,7 @@ from lxml import etree
 from ingestion.parsing.document import Built, ContentLimits, DocumentBuilder, clean_title
 from ingestion.parsing.ooxml import core_title, local_name, main_part, value_of
 from ingestion.parsing.safe_zip import SafeArchive
-from ingestion.parsing.tables import add_table
+from ingestion.parsing.tables import Grid, add_table
 
 # Alternatives repeat the text; deletions, field codes and moved-away text are not shown.
 _UNSEEN = frozenset({"Fallback", "del", "moveFrom", "instrText", "delText", "delInstrText"})
@@ -55,9 +55,11 @@ class _Reader:
 
     def table(self, element: etree._Element) -> None:
         rows = list(_inner(element, "tr"))
-        cells = [[_cell_text(cell) for cell in _inner(row, "tc")] for row in rows]
+        grid = Grid()
+        for row in rows:
+            _add_row(grid, row)
         self.builder.blank()
-        add_table(self.builder, cells, header=bool(rows) and _names_columns(element, rows[0]))
+        add_table(self.builder, grid.rows, header=bool(rows) and _names_columns(element, rows[0]))
 
     def inside(self, box: etree._Element) -> None:
         for element in box:
@@ -132,6 +134,29 @@ def _inner(element: etree._Element, wanted: str) -> Iterator[etree._Element]:
             yield child
         elif name in ("sdt", "sdtContent", "ins", "customXml", "smartTag"):
             yield from _inner(child, wanted)
+
+
+def _add_row(grid: Grid, row: etree._Element) -> None:
+    grid.start_row()
+    before = _facts(row, "trPr").get("gridBefore", "")
+    if before.isdecimal() and int(before):
+        grid.add("", int(before))
+    for cell in _inner(row, "tc"):
+        facts = _facts(cell, "tcPr")
+        span = facts.get("gridSpan", "")
+        wide = int(span) if span.isdecimal() else 1
+        text = _cell_text(cell)
+        merged = [name for name in ("vMerge", "hMerge") if facts.get(name) in ("", "continue")]
+        if merged and not text:
+            grid.add_covered(above=merged[0] == "vMerge", wide=wide)
+        else:
+            grid.add(text, wide)
+
+
+def _facts(element: etree._Element, properties: str) -> dict[str, str]:
+    """Local names of the ``properties`` of a row or a cell to their values."""
+    found = (one for one in element if local_name(one) == properties)
+    return {local_name(one): value_of(one) for each in found for one in each}
 
 
 def _names_columns(table: etree._Element, row: etree._Element) -> bool:

@@ -9,12 +9,14 @@ from lxml import etree
 from ingestion.parsing.document import Built, ContentLimits, DocumentBuilder, clean_title
 from ingestion.parsing.ooxml import below, local_name, value_of
 from ingestion.parsing.safe_zip import LOCKED, SafeArchive
-from ingestion.parsing.tables import add_table
+from ingestion.parsing.tables import Grid, add_table
 from minirag.errors import UnreadableSource
 
 _UNSEEN = frozenset({"tracked-changes", "annotation", "annotation-end", "sequence-decls", "forms"})
 _BREAKS = {"tab": "\t", "line-break": "\n"}
 _MOST_SPACES = 100
+# Columns that one empty cell stands for, or one with words covers.
+_MOST_SPAN = 200
 
 
 def parse_odt(data: bytes, limits: ContentLimits) -> Built:
@@ -65,18 +67,44 @@ class _Reader:
 
     def _table(self, table: etree._Element) -> None:
         self.builder.blank()
-        add_table(self.builder, [self._cells(row) for row in below(table, "table-row")])
+        grid = Grid()
+        until: dict[int, int] = {}  # column to the last row that a cell above covers in it
+        for row in below(table, "table-row"):
+            grid.start_row()
+            self._add_cells(grid, row, until)
+        add_table(self.builder, grid.rows)
 
-    def _cells(self, row: etree._Element) -> list[str]:
-        cells: list[str] = []
+    def _add_cells(self, grid: Grid, row: etree._Element, until: dict[int, int]) -> None:
+        number = len(grid.rows)
+        edge = 0  # of the last cell's columns
         for cell in row.iterchildren(etree.Element):
-            if local_name(cell) in ("table-cell", "covered-table-cell"):
-                text = " ".join(text_of(one) for one in below(cell, "p", "h"))
-                times = value_of(cell, "number-columns-repeated")
-                # Empty ones are repeated up to the sheet's edge, and so is what a bomb repeats.
-                most = self._limits.columns - len(cells)
-                cells += [text] * min(int(times) if times.isdigit() and text else 1, max(0, most))
-        return cells
+            if local_name(cell) not in ("table-cell", "covered-table-cell"):
+                continue
+            text = " ".join(text_of(one) for one in below(cell, "p", "h"))
+            # A bomb repeats cells; so do sheets, up to their edge.
+            most = max(0, self._limits.columns - grid.column)
+            times = min(_number(cell, "number-columns-repeated"), most if text else _MOST_SPAN)
+            if local_name(cell) == "table-cell" or text:
+                high = _number(cell, "number-rows-spanned")
+                edge = grid.column + min(_number(cell, "number-columns-spanned"), _MOST_SPAN)
+                until |= dict.fromkeys(range(grid.column, edge), number + high - 1)
+                for _ in range(times):
+                    grid.add(text)
+                continue
+            for _ in range(times):
+                if grid.column < edge or until.get(grid.column, 0) >= number:
+                    grid.add_covered(above=grid.column >= edge)
+                else:
+                    grid.add("")
+        cells = grid.rows[-1]
+        while cells and not cells[-1]:
+            cells.pop()
+
+
+def _number(cell: etree._Element, name: str) -> int:
+    """How often or over how many places: 1 where nothing is said."""
+    value = value_of(cell, name)
+    return max(1, int(value)) if value.isdecimal() and len(value) < 20 else 1
 
 
 def text_of(element: etree._Element) -> str:

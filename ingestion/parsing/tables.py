@@ -12,6 +12,45 @@ _JOINT = " | "
 _GROUP = 900
 # A longer first row is no header but a layout's text.
 _MOST_HEADER = 400
+# Columns that a cell may cover, and characters that covered places may add to one table.
+_MOST_SPAN = 200
+_MOST_REPEATED = 1_000_000
+
+
+class Grid:
+    """Rows of cells; a merged one stands in all the places that it covers.
+
+    Spans are only numbers and a file may name any: past ``_MOST_REPEATED`` characters the places
+    stay empty, and past ``_MOST_SPAN`` columns there are none.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[list[str]] = []
+        self._left = _MOST_REPEATED
+
+    def start_row(self) -> None:
+        self.rows.append([])
+
+    @property
+    def column(self) -> int:
+        """Where the next cell would stand in its row."""
+        return len(self.rows[-1])
+
+    def add(self, text: str, wide: int = 1) -> None:
+        """Add a cell that covers ``wide`` columns."""
+        self.rows[-1].append(text)
+        for _ in range(min(wide, _MOST_SPAN) - 1):
+            self.rows[-1].append(self._repeated(text))
+
+    def add_covered(self, *, above: bool, wide: int = 1) -> None:
+        """Add a cell that the one ``above``, else the one before, goes on into."""
+        row = self.rows[-1] if not above else self.rows[-2] if len(self.rows) > 1 else []
+        column = self.column if above else self.column - 1
+        self.add(self._repeated(row[column]) if 0 <= column < len(row) else "", wide)
+
+    def _repeated(self, text: str) -> str:
+        self._left -= len(text) + 1
+        return text if self._left >= 0 else ""
 
 
 def row_line(cells: Sequence[str]) -> str:
