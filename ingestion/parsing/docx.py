@@ -16,6 +16,7 @@ from ingestion.parsing.tables import Grid, add_table
 # Alternatives repeat the text; deletions, field codes and moved-away text are not shown.
 _UNSEEN = frozenset({"Fallback", "del", "moveFrom", "instrText", "delText", "delInstrText"})
 _BREAKS = {"br": "\n", "cr": "\n", "tab": "\t", "noBreakHyphen": "-", "ptab": "\t"}
+_OFF = ("0", "false", "off")
 _HEADING_NAME = re.compile(r"heading (\d)", re.IGNORECASE)
 _NOTES = ("word/footnotes.xml", "word/endnotes.xml")
 
@@ -25,6 +26,7 @@ class _Style:
     name: str = ""
     based_on: str = ""
     outline: int | None = None
+    is_item: bool | None = None
 
 
 @dataclass(slots=True)
@@ -37,8 +39,9 @@ class _Reader:
 
     def paragraph(self, element: etree._Element) -> None:
         text = paragraph_text(element)
-        style, level, is_item = _properties(element)
-        level = level or _level_of(style, self.styles)
+        style, own_level, own_item = _properties(element)
+        level = _level_of(style, self.styles) if own_level is None else own_level
+        is_item = _is_item(style, self.styles) if own_item is None else own_item
         if level and text.strip():
             self.builder.blank()
             self.builder.heading(text.replace("\n", " "), level, text)
@@ -112,6 +115,8 @@ def _runs(element: etree._Element) -> Iterator[str]:
             yield _BREAKS[name]
         elif name == "sym":
             yield " "
+        elif name == "r" and _facts(child, "rPr").get("vanish", "0") not in _OFF:
+            continue  # hidden: Word shows and prints nothing of it
         elif name not in _UNSEEN and name not in ("txbxContent", "pPr", "rPr"):
             yield from _runs(child)
 
@@ -185,9 +190,12 @@ def _cell_parts(element: etree._Element) -> Iterator[etree._Element]:
             yield from _cell_parts(child)
 
 
-def _properties(element: etree._Element) -> tuple[str, int, bool]:
-    """(style id, heading level by its own outline or 0, whether it is a list item)."""
-    style, level, is_item = "", 0, False
+def _properties(element: etree._Element) -> tuple[str, int | None, bool | None]:
+    """(style id, heading level by its own outline, whether it is a list item by its own number).
+
+    None where the style says it; level 0 is body text.
+    """
+    style, level, is_item = "", None, None
     for properties in element:
         if local_name(properties) != "pPr":
             continue
@@ -196,15 +204,30 @@ def _properties(element: etree._Element) -> tuple[str, int, bool]:
             if name == "pStyle":
                 style = value_of(item)
             elif name == "outlineLvl":
-                level = _outline(value_of(item)) or 0
+                level = _outline(value_of(item))
             elif name == "numPr":
-                is_item = True
+                is_item = _numbered(item)
     return style, level, is_item
 
 
 def _outline(value: str) -> int | None:
-    """Level 1 to 9 of an outline value 0 to 8; 9 means body text."""
-    return int(value) + 1 if value.isdigit() and int(value) < 9 else None
+    """Level 1 to 9 of an outline value 0 to 8; 9 means body text, level 0."""
+    known = value.isdecimal() and int(value) <= 9
+    return (int(value) + 1) % 10 if known else None
+
+
+def _numbered(element: etree._Element) -> bool:
+    """Whether numbering is on: list 0 takes an inherited one away."""
+    return all(value_of(one) != "0" for one in element if local_name(one) == "numId")
+
+
+def _is_item(style: str, styles: dict[str, _Style]) -> bool:
+    for _ in range(10):  # as below
+        known = styles.get(style)
+        if known is None or known.is_item is not None:
+            return known is not None and bool(known.is_item)
+        style = known.based_on
+    return False
 
 
 def _level_of(style: str, styles: dict[str, _Style]) -> int:
@@ -215,7 +238,7 @@ def _level_of(style: str, styles: dict[str, _Style]) -> int:
             return int(found[1])
         if known is None:
             return 0
-        if known.outline:
+        if known.outline is not None:
             return known.outline
         style = known.based_on
     return 0
@@ -235,5 +258,7 @@ def _styles(archive: SafeArchive, part: str) -> dict[str, _Style]:
                     style.based_on = value_of(item)
                 elif local_name(item) == "outlineLvl":
                     style.outline = _outline(value_of(item))
+                elif local_name(item) == "numPr":
+                    style.is_item = _numbered(item)
             element.clear()
     return styles
