@@ -24,7 +24,7 @@ def parse_epub(data: bytes, limits: ContentLimits) -> Built:
         raise UnreadableSource(f"There are more than {limits.pages:,} chapters.")
     locked = _locked(archive)
     builder = DocumentBuilder()
-    for part in chapters:
+    for part in dict.fromkeys(chapters):  # several may be places in one file
         if part in locked:
             raise UnreadableSource("The book is locked by its publisher and cannot be read.")
         if part in archive:
@@ -34,7 +34,8 @@ def parse_epub(data: bytes, limits: ContentLimits) -> Built:
 
 def _package(archive: SafeArchive) -> str:
     for file in below(archive.tree("META-INF/container.xml"), "rootfile"):
-        return normpath(value_of(file, "full-path")).lstrip("/")
+        path = normpath(value_of(file, "full-path")).lstrip("/")
+        return path if path in archive else unquote(path)  # some write it as an address
     raise UnreadableSource(DAMAGED)
 
 
@@ -43,12 +44,17 @@ def _spine(archive: SafeArchive, package: str) -> tuple[list[str], str]:
     root = archive.tree(package)
     title = next((clean_title(one.text or "") for one in below(root, "title")), "")
     items = {
-        value_of(one, "id"): normpath(join(dirname(package), unquote(value_of(one, "href"))))
+        value_of(one, "id"): normpath(join(dirname(package), _path(value_of(one, "href"))))
         for one in below(root, "item")
         if value_of(one, "media-type") in _PAGES
     }
     spine = [value_of(one, "idref") for one in below(root, "itemref")]
     return [items[one] for one in dict.fromkeys(spine) if one in items], title
+
+
+def _path(address: str) -> str:
+    """The file that ``address`` leads to, without a place in it."""
+    return unquote(address.partition("#")[0].partition("?")[0])
 
 
 def _locked(archive: SafeArchive) -> set[str]:

@@ -262,6 +262,25 @@ def test_a_book_that_its_publisher_locked() -> None:
         parse(make_epub({"1.xhtml": "<p>x"}, {"META-INF/encryption.xml": lock}), "a.epub")
 
 
+def test_addresses_in_a_book_are_no_plain_paths() -> None:
+    container = '<container><rootfile full-path="OPS/my%20book.opf"/></container>'
+    items = "".join(
+        f'<item id="{name}" href="{href}" media-type="application/xhtml+xml"/>'
+        for name, href in (("a", "ch%201.xhtml#top"), ("b", "2.xhtml?x=1"), ("c", "2.xhtml#end"))
+    )
+    spine = "".join(f'<itemref idref="{name}"/>' for name in "abc")
+    package = f"<package><manifest>{items}</manifest><spine>{spine}</spine></package>"
+    files = {
+        "META-INF/container.xml": container.encode(),
+        "OPS/my book.opf": package.encode(),
+        "OPS/ch 1.xhtml": b"<p>One",
+        "OPS/2.xhtml": b"<p>Two",
+    }
+    assert parse(make_zip({"mimetype": b"application/epub+zip", **files}), "a.epub").text == (
+        "One\n\nTwo"
+    )
+
+
 def mail(**headers: str) -> EmailMessage:
     message = EmailMessage()
     for name, value in {
