@@ -18,6 +18,8 @@ from minirag.errors import UnreadableSource
 DAMAGED = "The document is damaged and cannot be read."
 TOO_MUCH = "The document unfolds to more than may be read."
 TOO_MANY = "The document holds too many parts."
+TOO_DEEP = "The document is nested too deeply."
+TOO_LONG = "The document holds a text that is too large to be read."
 LOCKED = "The document needs a password."
 _READ = 1 << 16
 _BAD = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError)
@@ -97,7 +99,9 @@ class SafeArchive:
         try:
             with self._zip.open(info) as stream:
                 yield from _events(_Counted(self, stream))
-        except (etree.XMLSyntaxError, *_BAD) as error:
+        except etree.XMLSyntaxError as error:
+            raise UnreadableSource(_reason(error)) from error
+        except _BAD as error:
             raise UnreadableSource(DAMAGED) from error
 
     def tree(self, name: str) -> etree._Element:
@@ -116,6 +120,13 @@ class SafeArchive:
         if info.flag_bits & 0x1:
             raise UnreadableSource(LOCKED)
         return info
+
+
+def _reason(error: etree.XMLSyntaxError) -> str:
+    """What is wrong with XML that is not read to its end: it need not be damaged."""
+    if error.code != etree.ErrorTypes.ERR_RESOURCE_LIMIT:
+        return DAMAGED
+    return TOO_DEEP if "depth" in (error.msg or "") else TOO_LONG
 
 
 def _events(stream: _Counted) -> Iterator[tuple[str, etree._Element]]:
