@@ -13,7 +13,7 @@ from collections import Counter
 from charset_normalizer import from_bytes
 
 # In this order where two readings fit alike: Western European files are by far the most.
-_LATIN = ("cp1252", "cp1250", "cp1254")
+_LATIN = ("cp1252", "cp1250", "cp1254", "iso8859_2")
 _OTHERS = [
     "cp1251", "cp1253", "cp1255", "cp1256",
     "cp932", "euc_jp", "gb18030", "big5", "cp949", "koi8_r",

@@ -114,6 +114,8 @@ def test_html_in_the_encoding_that_it_declares() -> None:
         ("Temperature: 21 °C ± 2", "cp1252"),
         ("Zażółć gęślą jaźń w Łodzi.", "cp1250"),
         ("Čeština je krásný jazyk, že?", "cp1250"),
+        ("Zażółć gęślą jaźń, świadczenie przysługuje każdemu.", "iso8859_2"),
+        ("Příliš žluťoučký kůň úpěl ďábelské ódy.", "iso8859_2"),
         ("Árvíztűrő tükörfúrógép és ő.", "cp1250"),
         ("Şişli'de yağmur yağıyor, çocuklar üşüdü.", "cp1254"),
         ("Привет, мир!", "cp1251"),
