@@ -125,7 +125,10 @@ def _trimmed(rows: Sequence[list[str]]) -> list[list[str]]:
 
 
 def as_words(cell: Cell) -> str:
-    """A value as people write it: whole numbers without ``.0``, midnight without its time."""
+    """A value as people write it: whole numbers without ``.0``, midnight without its time.
+
+    A duration is in hours, of which a sheet adds up more than a day has: ``36:00``.
+    """
     if isinstance(cell, bool):
         return "TRUE" if cell else "FALSE"
     if isinstance(cell, float):
@@ -133,4 +136,9 @@ def as_words(cell: Cell) -> str:
     if isinstance(cell, datetime):
         midnight = cell.time() == time()
         return cell.date().isoformat() if midnight else cell.isoformat(" ", "seconds")
+    if isinstance(cell, timedelta):
+        seconds = round(abs(cell.total_seconds()))
+        sign = "-" if cell < timedelta() and seconds else ""
+        words = f"{sign}{seconds // 3600}:{seconds // 60 % 60:02}"
+        return f"{words}:{seconds % 60:02}" if seconds % 60 else words
     return str(cell)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from ingestion.parsing.document import Built, ContentLimits, Hints
 from ingestion.parsing.parsers import parse_bytes
 from ingestion.parsing.text import normalize_text
+from ingestion.parsing.xlsx import as_words
 from minirag.errors import UnreadableSource
 from minirag.formats import FORMATS, SUPPORTED, kind_of_mime, kind_of_suffix
 from tests.parsing.makers import (
@@ -169,6 +171,14 @@ def test_a_workbook_is_cut_at_blank_rows_into_tables() -> None:
     assert parse(make_xlsx({"S": xlsx_rows(rows)}), "a.xlsx").text == (
         "S\n\nA | B\n1 | 2\n\nC | D\n3 | 4"
     )
+
+
+@pytest.mark.parametrize(
+    ("days", "shown"),
+    [(1.5, "36:00"), (0.0104166667, "0:15"), (2.00001157407, "48:00:01"), (-0.5, "-12:00")],
+)
+def test_a_duration_is_shown_in_hours(days: float, shown: str) -> None:
+    assert as_words(timedelta(days=days)) == shown
 
 
 @pytest.mark.parametrize("cell", ["XFD1048576", "XFD1"])
