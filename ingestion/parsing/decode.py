@@ -21,6 +21,8 @@ _DECLARED = re.compile(
     rb"""|<\?xml[^>]{0,100}?encoding\s*=\s*["']([A-Za-z0-9_.:-]{2,40})""",
     re.IGNORECASE,
 )
+# Old mails' encodings of seven bits, which are ASCII to whoever overlooks where they shift.
+_SHIFTED = ((b"\x1b$B", "iso2022_jp"), (b"\x1b$@", "iso2022_jp"), (b"\x1b$)C", "iso2022_kr"))
 _MEANT = {
     "iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis-620": "cp874",
     "shift_jis": "cp932", "euc_kr": "cp949", "gb2312": "gb18030", "gbk": "gb18030",
@@ -73,6 +75,9 @@ def _encoding(data: bytes, *, markup: bool) -> str:
     # Before UTF-8: letters of many scripts are bytes below 128 in it.
     if 0 in data[:_LOOKED_AT] and (wide := bare_utf16(data)):
         return wide
+    for escape, encoding in _SHIFTED:
+        if escape in data[:_SAMPLE] and _reads_whole(data, encoding):
+            return encoding
     if _is_utf8(data):
         return "utf-8"
     declared = _declared(data) if markup else None
@@ -88,6 +93,17 @@ def _is_utf8(data: bytes, *, whole: bool = True) -> bool:
         for at in range(0, len(data), _PIECE):
             decoder.decode(data[at : at + _PIECE])
         decoder.decode(b"", final=whole)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _reads_whole(data: bytes, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        for at in range(0, len(data), _PIECE):
+            decoder.decode(data[at : at + _PIECE])
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False
     return True

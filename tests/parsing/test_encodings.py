@@ -73,3 +73,10 @@ def test_one_broken_byte_leaves_a_short_text_as_it_is(broken: bytes) -> None:
 
 def test_a_last_letter_alone_tells_nothing() -> None:
     assert read("Ein Café".encode("cp1252")) == "Ein Café"
+
+
+@pytest.mark.parametrize(("name", "encoding"), [("ja", "iso2022_jp"), ("ko", "iso2022_kr")])
+def test_an_encoding_of_seven_bits_is_no_ascii(name: str, encoding: str) -> None:
+    text = TEXTS[name] * 3
+    assert read(text.encode(encoding)) == normalize_text(text)
+    assert read(b"\x1b$B\x01\x02 a terminal's colours").startswith("$B")
