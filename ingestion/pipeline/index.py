@@ -20,8 +20,8 @@ from tenants.selectors import vector_space
 from usage import ledger
 from usage.models import UsageKind
 
-# Raised when the splitter changes what it makes of the same text.
-_CHUNKER = 2
+# Raised when the parsers or the splitter make something else of the same file.
+_READING = 3
 _PROBE = "dimensions"
 
 
@@ -45,8 +45,8 @@ class Index(Shelf):
 
     @property
     def signature(self) -> str:
-        """How a document is cut: kept on its row, compared later. Its model is the tenant's."""
-        return f"{self.size.size}/{self.size.overlap}/{_CHUNKER}"
+        """How a document is read and cut: kept on its row, compared later."""
+        return f"{self.size.size}/{self.size.overlap}/{_READING}"
 
 
 def open_index(run: JobRun) -> Index:
