@@ -18,7 +18,12 @@ class ChatInput(StrictSerializer):
     """``POST /chat``. Spaces around a message are the user's own."""
 
     bot_profile_id = serializers.UUIDField()
-    message = serializers.CharField(min_length=1, max_length=LONGEST_MESSAGE, trim_whitespace=False)
+    message = serializers.CharField(
+        min_length=1,
+        max_length=LONGEST_MESSAGE,
+        trim_whitespace=False,
+        style={"base_template": "textarea.html"},
+    )
     chat_id = serializers.UUIDField(required=False, allow_null=True)
     stream = serializers.BooleanField(required=False, default=False)
     external_user = serializers.CharField(required=False, allow_null=True, max_length=200)

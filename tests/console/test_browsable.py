@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 
 import pytest
@@ -46,3 +47,14 @@ def test_descriptions_are_text_with_code() -> None:
     assert shown == (
         "<p>A <code>file</code> with &lt;b&gt;. One paragraph.</p><p>Another <code>one</code>.</p>"
     )
+
+
+@pytest.mark.parametrize("path", ["chat", "search", "users", "auth/login", "api-tokens"])
+def test_each_input_of_a_form_has_its_label(browser: Client, path: str) -> None:
+    shown = browser.get(f"/v1/{path}").content.decode()
+    form = shown.partition("POST, as a form")[2].partition("</form>")[0]
+    inputs = set(re.findall(r'<(?:input|textarea|select)[^>]* id="([^"]+)"', form))
+    labels = set(re.findall(r'<label for="([^"]+)"', form))
+    assert inputs == labels
+    assert len(re.findall(r"<(?:input|textarea|select)(?![^>]*hidden)", form)) == len(inputs)
+    assert inputs or path in ("search", "api-tokens")
