@@ -29,9 +29,11 @@ def bytes_of(documents: QuerySet[Any]) -> int:
 def check_room(tenant: Tenant, documents: int, size: int) -> None:
     """Raise ``QuotaExceeded`` where ``tenant`` may not hold so much in all."""
     if tenant.max_documents is not None and documents > tenant.max_documents:
-        raise QuotaExceeded(f"The tenant may hold {tenant.max_documents} documents at most.")
+        raise QuotaExceeded(
+            f"The tenant may hold {tenant.max_documents} documents at most, not {documents}."
+        )
     if tenant.max_bytes is not None and size > tenant.max_bytes:
-        raise QuotaExceeded(f"The tenant may hold {tenant.max_bytes} bytes at most.")
+        raise QuotaExceeded(f"The tenant may hold {tenant.max_bytes} bytes at most, not {size}.")
 
 
 def room_for(tenant_id: UUID, grown: Sequence[tuple[int, int]]) -> list[QuotaExceeded | None]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count
+from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils import timezone
 
@@ -15,6 +17,9 @@ from bots.selectors import missing_parts, with_links
 from chat.models import Chat
 from ingestion.models import ACTIVE_STATES, BUILD_STATES, BuildState, IndexBuild, IngestJob
 from sources.models import Document, DocumentStatus, Source, SourceStatus
+from sources.quota import bytes_of, live_of_tenant
+from tenants.models import Tenant
+from usage.models import MonthlySpend
 
 _LATELY = timedelta(days=7)
 
@@ -29,8 +34,8 @@ class Line:
     done: bool = False
 
 
-def overview(may_write: bool) -> dict[str, Any]:
-    """Context of the first page. Inside the tenant's scope."""
+def overview(tenant: Tenant | None, may_write: bool) -> dict[str, Any]:
+    """Context of the first page. Inside the scope of ``tenant``."""
     states = dict(
         Source.objects.filter(deleted_at__isnull=True)
         .order_by("status")
@@ -42,6 +47,7 @@ def overview(may_write: bool) -> dict[str, Any]:
     steps = _steps(states, bots, chats) if may_write else []
     return {
         "figures": _figures(states, bots, chats),
+        "limits": _limits(tenant) if tenant is not None else [],
         "attention": _attention(states, bots),
         "steps": [] if all(step.done for step in steps) else steps,
         "open_chats": [bot for bot in bots if bot.is_active and bot.widget_enabled][:5],
@@ -66,6 +72,26 @@ def _figures(states: dict[str, int], bots: list[BotProfile], chats: int) -> list
         Line(_many(len(bots), "bot", "bots"), _list("bots_botprofile")),
         Line(_many(chats, "chat", "chats"), _list("chat_chat")),
     ]
+
+
+def _limits(tenant: Tenant) -> list[str]:
+    """How much is used of what the platform has limited, in words."""
+    words = []
+    if tenant.max_documents is not None:
+        words.append(f"{live_of_tenant().count()} of {tenant.max_documents} documents")
+    if tenant.max_bytes is not None:
+        held = filesizeformat(bytes_of(live_of_tenant()))
+        words.append(f"{held} of {filesizeformat(tenant.max_bytes)}")
+    if tenant.monthly_cost_limit_nano is not None:
+        first = timezone.now().astimezone(UTC).date().replace(day=1)
+        row = MonthlySpend.objects.filter(month=first).first()
+        spent, most = row.spent_nano if row else 0, tenant.monthly_cost_limit_nano
+        words.append(f"{_dollars(spent)} of {_dollars(most)} dollars this month")
+    return words
+
+
+def _dollars(nano: int) -> str:
+    return f"{Decimal(nano).scaleb(-9):.2f}"
 
 
 def _attention(states: dict[str, int], bots: list[BotProfile]) -> list[Line]:

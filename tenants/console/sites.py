@@ -72,7 +72,8 @@ class ConsoleSite(ScopedSite):
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         membership = self.membership(request)
         may_write = membership is not None and membership.role != Role.VIEWER
-        return super().index(request, {**overview(may_write), **(extra_context or {})})
+        tenant = membership.tenant if membership is not None else None
+        return super().index(request, {**overview(tenant, may_write), **(extra_context or {})})
 
     def membership(self, request: HttpRequest) -> Membership | None:
         """The membership this request works under, looked up once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -239,3 +240,14 @@ def test_an_empty_file_fails_alone(console: Client, tenant: Tenant) -> None:
     with tenant_scope(tenant.pk):
         keys = Document.objects.order_by("key").values_list("key", flat=True)
         assert list(keys) == ["a.txt", "b.txt"]
+
+
+def test_what_is_limited_is_shown_with_what_is_used(console: Client, tenant: Tenant) -> None:
+    assert "Used:" not in page(console)
+    with tenant_scope(tenant.pk):
+        Tenant.objects.filter(pk=tenant.pk).update(
+            max_documents=5, max_bytes=2048, monthly_cost_limit_nano=3_500_000_000
+        )
+        make_document(make_source(tenant), key="a.md", size_bytes=1024)
+    words = html.unescape(page(console)).replace("\xa0", " ")
+    assert "Used: 1 of 5 documents · 1.0 KB of 2.0 KB · 0.00 of 3.50 dollars this month" in words
