@@ -196,10 +196,11 @@ class Guest:
         return str(bot["id"])
 
     def settled(self) -> tuple[int, int, int]:
-        """Calls, input tokens and output tokens of the ledger's settled remote events."""
+        """Calls, input tokens and output tokens of remote events with the provider's numbers."""
         events = self.api().all("usage/events")
         remote = [event for event in events if not event["model"].startswith("local/")]
-        done = [event for event in remote if event["status"] == "settled"]
+        told = [event for event in remote if not event["estimated"]]
+        done = [event for event in told if event["status"] == "settled"]
         return (
             len(done),
             sum(event["input_tokens"] for event in done),

@@ -95,6 +95,8 @@ def test_a_worker_killed_in_the_middle_of_an_ingest(stack: Stack, guest: Guest, 
     assert 0 < again <= LANES * BATCH, f"{again} of {len(texts)} embedded again"
     assert len(texts) > 2 * LANES * BATCH, "there were rounds before and after"
     assert guest.settled() == guest.charged()
+    events = guest.api().all("usage/events")
+    assert "reserved" not in {event["status"] for event in events}, "closed with the worker"
 
 
 def test_redis_flushed_in_the_middle_of_an_ingest(stack: Stack, guest: Guest, held: str) -> None:
