@@ -84,20 +84,14 @@ class Beside(ABC):
         """
         waiting: deque[tuple[int, Future[T]]] = deque()
         total = 0
-        coming = iter(inputs)
-        while (given := next(coming, None)) is not None:
+        for given in inputs:
             weight = weigh(given)
-            while waiting and total + weight > most:
+            while waiting and (total + weight > most or len(waiting) >= _AHEAD):
                 done, future = waiting.popleft()
                 yield self.result(future)
                 total -= done
             self.check()
             waiting.append((weight, self.start(partial(work, given))))
             total += weight
-            # Before the next one is asked for, who may say by then that there is none.
-            while len(waiting) >= _AHEAD:
-                done, future = waiting.popleft()
-                yield self.result(future)
-                total -= done
         for _, future in waiting:
             yield self.result(future)

@@ -93,6 +93,10 @@ def _read(work: _Work, groups: Iterator[list[Item]]) -> None:
         rows = standing_rows(stood) if stood else {}
         for reading in readings:
             _take(work, reading, rows)
+        # Documents that fail fill no window, at whose end others get their turn.
+        if all(reading.error is not None for reading in readings) and work.turn.waited_for():
+            _close_window(work)
+            raise TurnOver
     _close_window(work)
     if work.turn_over:
         raise TurnOver
