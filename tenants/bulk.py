@@ -2,13 +2,12 @@
 
 ``bulk_create`` spends more on each value than the database does on the row, and a model's instance
 costs as much again; a job that writes thousands of chunks noticed. Here a row is a dictionary, each
-column is looked at once, and the driver does the rest. PostgreSQL gets one array for each column,
-so that it reads and plans one statement for hundreds of rows.
+column is looked at once, and the driver does the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -27,7 +26,6 @@ _PLAIN: tuple[type[models.Field[Any, Any]], ...] = (
     models.PositiveBigIntegerField,
 )
 _MOST_ROWS = 500
-_MOST_CHARACTERS = 1_000_000
 Row = dict[str, Any]
 
 
@@ -39,7 +37,6 @@ def upsert(model: type[TenantOwned], rows: Sequence[Row], fields: Sequence[str])
     As ``bulk_create(update_conflicts=True, unique_fields=["id"])``, without signals and without
     reading anything back. Raises ``ScopeError`` before anything is written where a row is of
     another tenant than the open scope's; a row of another tenant that has the same id stays.
-    Ids are unique in ``rows``; PostgreSQL refuses others with ``DataError`` or its kin.
     """
     if not rows:
         return
@@ -48,53 +45,23 @@ def upsert(model: type[TenantOwned], rows: Sequence[Row], fields: Sequence[str])
     columns = [field for field in model._meta.concrete_fields if not field.generated]
     readers = [_reader(field, field.attname in rows[0]) for field in columns]
     values = [[read(row) for read in readers] for row in rows]
-    in_arrays = connection.vendor == "postgresql"
-    statement = _statement(model, columns, fields, _arrays(columns) if in_arrays else None)
     with connection.cursor() as cursor:
-        for some in _batches(values):
-            if in_arrays:
-                cursor.execute(statement, [list(column) for column in zip(*some, strict=True)])
-            else:
-                cursor.executemany(statement, some)
-
-
-def _batches(rows: list[list[Any]]) -> Iterator[list[list[Any]]]:
-    """``rows`` in pieces of so many rows, or so many characters, that one statement holds them."""
-    begun, characters = 0, 0
-    for at, row in enumerate(rows):
-        if at - begun == _MOST_ROWS or characters >= _MOST_CHARACTERS:
-            yield rows[begun:at]
-            begun, characters = at, 0
-        characters += sum(len(value) for value in row if type(value) is str)
-    yield rows[begun:]
-
-
-def _arrays(columns: Sequence[models.Field[Any, Any]]) -> str:
-    """A source of rows that takes one array for each column.
-
-    A type goes without its length: a cast to it would cut what the column refuses.
-    """
-    types = [str(field.db_type(connection)).partition("(")[0] for field in columns]
-    arrays = ", ".join(f"%s::{name}[]" for name in types)
-    return f"SELECT * FROM unnest({arrays})"  # noqa: S608
+        for at in range(0, len(values), _MOST_ROWS):
+            cursor.executemany(_statement(model, columns, fields), values[at : at + _MOST_ROWS])
 
 
 def _statement(
-    model: type[TenantOwned],
-    columns: Sequence[models.Field[Any, Any]],
-    fields: Sequence[str],
-    source: str | None,
+    model: type[TenantOwned], columns: Sequence[models.Field[Any, Any]], fields: Sequence[str]
 ) -> str:
-    """An upsert of the rows of ``source``, of one row of values where there is none."""
     quote = connection.ops.quote_name
     table = quote(model._meta.db_table)
     names = [quote(str(field.column)) for field in columns]
     wanted = {field.name: str(field.column) for field in columns}
     written = [quote(wanted[name]) for name in fields]
-    values = source or f"VALUES ({', '.join(['%s'] * len(names))})"
+    places = ", ".join(["%s"] * len(names))
     changes = ", ".join(f"{name} = EXCLUDED.{name}" for name in written)
     return (
-        f"INSERT INTO {table} ({', '.join(names)}) {values}"
+        f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})"  # noqa: S608
         f" ON CONFLICT ({quote(model._meta.pk.column)}) DO UPDATE SET {changes}"
         f" WHERE {table}.tenant_id = EXCLUDED.tenant_id"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import chain
 from typing import Any
 from uuid import uuid4
 
@@ -75,7 +74,7 @@ def test_a_row_of_another_tenant_with_the_same_id_stays(
         assert (kept.name, kept.tenant_id) == ("N", tenant.pk)
 
 
-# What an array's own writing on the way to PostgreSQL could mistake for its signs.
+# What a driver's own writing could mistake for its signs.
 ODD = ["plain", "", "NULL", "{a,b}", 'say "no"', "C:\\temp\\", "it's", "a,b\n\tc", "%s %%", "🐍"]
 
 
@@ -97,14 +96,6 @@ def test_values_arrive_as_saving_each_row_would_write_them(
         document.text = "".join(ODD)
         upsert(Document, [vars(document)], ["error", "metadata", "checked_at", "text"])
         assert _columns(Document.objects.get()) == _columns(document)
-
-
-def test_long_texts_go_in_statements_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "_MOST_CHARACTERS", 10)
-    rows: list[list[Any]] = [[n, "x" * n] for n in (4, 5, 1, 30, 2, 9, 0)]
-    batches = list(bulk._batches(rows))
-    assert [len(batch) for batch in batches] == [3, 1, 2, 1]
-    assert list(chain(*batches)) == rows
 
 
 def _chunk(document: Document, at: int, text: str) -> Chunk:
