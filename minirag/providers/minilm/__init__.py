@@ -97,9 +97,9 @@ class MiniLMEmbedder:
     """The local embedder. Loads at first use; any number of threads may call it at once."""
 
     model = MODEL
-    # Texts go through one by one: a call of few is as fast, and a job that is cancelled or dies
-    # loses less.
-    batch_limit = 32
+    # Texts go through one by one, but calls of few leave a core idle at the end of each round:
+    # of 32 an ingest took a quarter longer.
+    batch_limit = 128
 
     def __init__(self) -> None:
         self._lock = Lock()
