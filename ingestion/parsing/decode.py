@@ -76,7 +76,7 @@ def _encoding(data: bytes, *, markup: bool) -> str:
     if 0 in data[:_LOOKED_AT] and (wide := bare_utf16(data)):
         return wide
     for escape, encoding in _SHIFTED:
-        if escape in data[:_SAMPLE] and _reads_whole(data, encoding):
+        if escape in data[:_SAMPLE] and _reads(data, encoding):
             return encoding
     if _is_utf8(data):
         return "utf-8"
@@ -87,23 +87,16 @@ def _encoding(data: bytes, *, markup: bool) -> str:
 
 
 def _is_utf8(data: bytes, *, whole: bool = True) -> bool:
+    return _reads(data, "utf-8", whole=whole)
+
+
+def _reads(data: bytes, encoding: str, *, whole: bool = True) -> bool:
     """``whole`` is False where it may end within a character."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        for at in range(0, len(data), _PIECE):
-            decoder.decode(data[at : at + _PIECE])
-        decoder.decode(b"", final=whole)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _reads_whole(data: bytes, encoding: str) -> bool:
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
         for at in range(0, len(data), _PIECE):
             decoder.decode(data[at : at + _PIECE])
-        decoder.decode(b"", final=True)
+        decoder.decode(b"", final=whole)
     except UnicodeDecodeError:
         return False
     return True

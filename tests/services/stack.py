@@ -195,12 +195,12 @@ class Guest:
         )
         return str(bot["id"])
 
-    def settled(self) -> tuple[int, int, int]:
-        """Calls, input tokens and output tokens of remote events with the provider's numbers."""
+    def settled(self, *, estimated: bool = True) -> tuple[int, int, int]:
+        """Calls, input tokens and output tokens of the ledger's settled remote events."""
         events = self.api().all("usage/events")
         remote = [event for event in events if not event["model"].startswith("local/")]
-        told = [event for event in remote if not event["estimated"]]
-        done = [event for event in told if event["status"] == "settled"]
+        done = [event for event in remote if event["status"] == "settled"]
+        done = [event for event in done if estimated or not event["estimated"]]
         return (
             len(done),
             sum(event["input_tokens"] for event in done),
