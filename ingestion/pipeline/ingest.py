@@ -112,8 +112,7 @@ def _begun(work: _Work, groups: Iterator[list[Item]]) -> Iterator[list[Reading]]
     """What has to be parsed, read group by group; what is unchanged or unreadable is counted."""
     waited_for = False
     work.progress.at(Stage.LOAD)  # before the first page of a slow site has come
-    # Listing may fetch: beside this thread, which stays free to stop.
-    while (items := work.run.call(partial(next, groups, None))) is not None:
+    while (items := _next(work, groups)) is not None:
         work.progress.at(Stage.LOAD)
         work.listing.present.update(item.key for item in items)
         work.run.documents_read = len(work.listing.present)
@@ -140,6 +139,25 @@ def _begun(work: _Work, groups: Iterator[list[Item]]) -> Iterator[list[Reading]]
             work.turn_over = True
             return
         waited_for = work.turn.waited_for()
+
+
+def _next(work: _Work, groups: Iterator[list[Item]]) -> list[Item] | None:
+    """The next group; what was passed by on the way to it is counted."""
+    # Listing may fetch: beside this thread, which stays free to stop.
+    items: list[Item] | None = work.run.call(partial(next, groups, None))
+    documents_settled, chunks = work.listing.take_settled()
+    if documents_settled:
+        work.run.documents_read = len(work.listing.present)
+        _stand(work, documents_settled, chunks)
+        work.turn.again()  # an earlier turn's work: a turn that only passed it by would be none
+    return items
+
+
+def _stand(work: _Work, standing: int, chunks: int) -> None:
+    """So many documents are good as they are, with so many chunks."""
+    work.tally.good += standing
+    work.progress.found(chunks)
+    work.progress.advance(chunks)
 
 
 def _take(work: _Work, reading: Reading, rows: Mapping[UUID, Rows]) -> None:
@@ -186,10 +204,7 @@ def _changed(work: _Work, readings: Sequence[Reading]) -> list[Reading]:
             touch_documents(work.run, stale)
         documents.checked(work.source, [r.document for r in same if r.document is not None])
         ids = [reading.document.pk for reading in same if reading.document is not None]
-        chunks = Chunk.objects.filter(document_id__in=ids).count()
-        work.tally.good += len(same)
-        work.progress.found(chunks)
-        work.progress.advance(chunks)
+        _stand(work, len(same), Chunk.objects.filter(document_id__in=ids).count())
     return changed
 
 

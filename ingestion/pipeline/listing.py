@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from ingestion.loaders import Origin, WebOptions
@@ -29,6 +29,19 @@ class Listing:
     archives: list[tuple[Document, str]] = field(default_factory=list)
     # What is wrong with the source beside its documents.
     faults: list[MiniRAGError] = field(default_factory=list)
+    # Documents that are as they were, down to their labels, and their chunks: no items of theirs.
+    settled: tuple[int, int] = (0, 0)
+
+    def pass_by(self, keys: Collection[str], chunks: int) -> None:
+        """There is nothing to be done for these, which have so many chunks together."""
+        self.present.update(keys)
+        documents, held = self.settled
+        self.settled = documents + len(keys), held + chunks
+
+    def take_settled(self) -> tuple[int, int]:
+        """Documents and chunks that were passed by since the last look."""
+        settled, self.settled = self.settled, (0, 0)
+        return settled
 
     def left_by(self, document: Document) -> None:
         """``document`` is not named any more."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from ingestion.loaders import FileLoader, Origin
 from ingestion.models import IngestJob
@@ -20,7 +20,7 @@ from ingestion.pipeline.reading import Item, failed_before
 from minirag.errors import AddressRefused, Conflict, UnreadableSource
 from minirag.formats import kind_of_mime
 from minirag.types import RawDocument
-from sources.models import Document, DocumentStatus, Source
+from sources.models import Chunk, Document, DocumentStatus, Source
 
 # Rows that are looked at together; items that are read and parsed together, by number and bytes.
 _MOST_ROWS = 500
@@ -40,8 +40,12 @@ def files_of(
     # Ids first: a row is read when its turn comes, as it stands by then.
     ids = list(own.order_by("created_at", "id").values_list("pk", flat=True))
     for at in range(0, len(ids), _MOST_ROWS):
-        found = own.in_bulk(ids[at : at + _MOST_ROWS])
-        rows = [found[pk] for pk in ids[at : at + _MOST_ROWS] if pk in found]
+        turn = ids[at : at + _MOST_ROWS]
+        if job is not None:  # a preview tells of each document
+            passed = _pass_by(own.filter(pk__in=turn), source, signature, listing)
+            turn = [pk for pk in turn if pk not in passed]
+        found = own.in_bulk(turn)
+        rows = [found[pk] for pk in turn if pk in found]
         archives = [row for row in rows if kind_of_mime(row.mime_type) == "zip"]
         plain = [row for row in rows if row not in archives]
         items = [_item(base, row, signature, job_id) for row in plain]
@@ -50,6 +54,28 @@ def files_of(
         yield from _groups([item for item in items if not item.is_settled])
         for row in archives:
             yield from _Archive(source, row, base, listing, signature, job_id).items()
+
+
+def _pass_by(
+    rows: QuerySet[Document], source: Source, signature: str, listing: Listing
+) -> set[UUID]:
+    """Ids of those ``rows`` that are settled and say what the source says: they are not read."""
+    ready = rows.filter(
+        status=DocumentStatus.READY,
+        error__isnull=True,
+        pending_upload="",
+        index_model=signature,
+        text_length__gt=0,
+    ).exclude(upload="")
+    labels = source.metadata
+    passed = {
+        pk: key
+        for pk, key, said in ready.values_list("pk", "key", "metadata")
+        if {**said, **labels} == said
+    }
+    if passed:
+        listing.pass_by(passed.values(), Chunk.objects.filter(document_id__in=passed).count())
+    return set(passed)
 
 
 def _item(base: Origin, row: Document, signature: str, job_id: UUID | None) -> Item:

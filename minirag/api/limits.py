@@ -71,7 +71,7 @@ class MemoryCounter:
             if ends <= now:
                 ends, used = now + WINDOW_SECONDS, 0
             self._windows[key] = (ends, used + 1)
-            return used + 1, ends - now
+            return used + 1, min(ends - now, WINDOW_SECONDS)  # a sum of floats may be above
 
     def _sweep(self, now: float) -> None:
         """Forget ended windows now and then, so that rotating keys cannot fill the memory."""

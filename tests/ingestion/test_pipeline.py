@@ -50,6 +50,37 @@ def test_the_same_again_changes_and_embeds_nothing(plant: Plant) -> None:
     assert {d.generation for d in plant.documents(source).values()} == {1}
 
 
+def test_labels_of_a_source_reach_files_that_did_not_change(plant: Plant) -> None:
+    source = plant.files(a_md=BOOK, b_md="# Other\n\nWords.")
+    plant.ingest(source)
+    with platform_scope("test"):
+        Source.objects.filter(pk=source.pk).update(metadata={"team": "web"})
+    plant.upload(source, b_md="# Other\n\nOther words.")
+    job = plant.ingest(source)
+    assert job.state == JobState.SUCCEEDED and job.done == job.total == len(plant.chunks(source))
+    documents = plant.documents(source)
+    assert {key: d.metadata["team"] for key, d in documents.items()} == dict.fromkeys(
+        documents, "web"
+    )
+    assert {key: d.generation for key, d in documents.items()} == {"a.md": 1, "b.md": 2}
+
+
+def test_files_that_stand_are_not_read_again(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = plant.files(**{f"doc{i}_md": f"# Doc {i}\n\nThis is document {i}." for i in range(9)})
+    plant.ingest(source)
+    read: list[object] = []
+    from_db = Document.from_db
+
+    def noted(*row: Any) -> Document:
+        read.append(row)
+        return from_db(*row)
+
+    monkeypatch.setattr(Document, "from_db", noted)
+    job = plant.ingest(source)
+    assert job.state == JobState.SUCCEEDED and job.done == job.total and not read
+    assert job.total == len(plant.chunks(source))
+
+
 def test_a_changed_paragraph_embeds_only_itself(plant: Plant) -> None:
     source = plant.files(a_md=BOOK)
     plant.ingest(source)
