@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ROTATE ?= 0/1
 
-.PHONY: demo test test-long check rivals lock clean
+.PHONY: demo test test-rest test-long check rivals lock clean
 
 $(BIN)/uv: requirements-bootstrap.txt
 	$(PYTHON) -m venv $(VENV)
@@ -29,6 +29,9 @@ demo: $(VENV)/.runtime
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m tests.gate
+
+test-rest: $(VENV)/.dev
+	@$(BIN)/python -m tests.gate --rest
 
 test-long: $(VENV)/.dev
 	@$(BIN)/python -m tests.gate --long --share $(ROTATE)

@@ -1,6 +1,9 @@
 """``make test``: the gate in two halves, embedded always, services where they answer.
 
-``python -m tests.gate [--long] [--share i/n] [pytest arguments]``
+``python -m tests.gate [--rest | --long] [--share i/n] [pytest arguments]``
+
+Of the heavy tests (tests/selection.py) it runs a fifth, another one each day; ``--rest`` runs the
+other four fifths, ``--long`` the long tier.
 """
 
 from __future__ import annotations
@@ -9,12 +12,14 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.browser.chromium import chromium_path
 
 NO_TESTS = 5  # pytest's exit code
+SHARES = 5
 SERVICE_VARIABLES = ("DATABASE_URL", "REDIS_URL", "QDRANT_URL")
 
 
@@ -58,23 +63,26 @@ def run_half(
 
 
 def main(arguments: list[str]) -> int:
-    long = "--long" in arguments
-    extra = [argument for argument in arguments if argument != "--long"]
+    long, rest = "--long" in arguments, "--rest" in arguments
+    extra = [argument for argument in arguments if argument not in ("--long", "--rest")]
     tier = "long" if long else "not long"
-    if long:
+    if not long:
+        today = f"{int(time.time() // 86_400) % SHARES}/{SHARES}"
+        extra += ["--heavy", f"!{today}" if rest else today]
+    else:
         extra.append("-vv")  # few tests that take minutes: their names say which, and how far it is
     if chromium_path() is None:
         tier += " and not browser"
         sys.stdout.write("The browser tests did not run: there is no Chromium here.\n")
     embedded = {k: v for k, v in os.environ.items() if k not in SERVICE_VARIABLES}
     marks = f"({tier}) and not services"
-    failed = run_half("embedded", marks, embedded, extra, may_be_empty=long)
+    failed = run_half("embedded", marks, embedded, extra, may_be_empty=long or rest)
     why = missing_services(dict(os.environ))
     if why:
         sys.stdout.write(f"The service half (PostgreSQL, Redis) did not run: {why}.\n")
         return failed or int(os.environ.get("MINIRAG_REQUIRE_SERVICES") == "1")
     marks = f"({tier}) and services"
-    return run_half("service", marks, dict(os.environ), extra, may_be_empty=long) or failed
+    return run_half("service", marks, dict(os.environ), extra, may_be_empty=long or rest) or failed
 
 
 if __name__ == "__main__":
