@@ -19,7 +19,7 @@ from bots.models import BotProfile
 from chat import tasks as chat_tasks
 from chat import turns
 from ingestion import worker
-from minirag import providers, statistics, wiring
+from minirag import providers, wiring
 from minirag.asgi import application
 from minirag.errors import MiniRAGError
 from minirag.memory import large_bodies_forgotten, settle, share_heaps
@@ -69,7 +69,7 @@ def serve(host: str, port: int, on_serving: Callable[[], None]) -> None:
             wiring.vector_store()  # held by another process? Say so now, not at the first question
             worker.start()
             try:
-                with chat_tasks.sweeping(), statistics.kept_fresh():
+                with chat_tasks.sweeping():
                     _web(host, port, on_serving)
             finally:
                 worker.stop()

@@ -89,17 +89,6 @@ def test_a_signal_with_nothing_open(house: House) -> None:
     assert not [word for word in UGLY if word in server.output], server.output
 
 
-@pytest.mark.long
-def test_the_database_knows_its_tables_after_an_end(house: House) -> None:
-    """Else SQLite reads every chunk of a source to find a few by their ids."""
-    server = house.serve()
-    source_id = house.api().make_source("Kettle", {"kettle.md": "# Kettle\n\nIt boils water."})
-    assert house.api().finish(house.api().ingest(source_id))["state"] == "succeeded"
-    assert server.end(SECONDS) == 0
-    known = {table for (table,) in house.rows("SELECT tbl FROM sqlite_stat1")}
-    assert {"sources_chunk", "sources_document"} <= known
-
-
 def test_a_port_in_use_is_named(house: House) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]

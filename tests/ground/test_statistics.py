@@ -1,0 +1,36 @@
+"""What SQLite is told when the database is migrated, and what it makes of it."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from django.db import connection
+from django.db.models import Model
+
+from sources.models import Chunk, Document
+from tenants.scope import platform_scope
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("model", "column"), [(Chunk, "document_id"), (Chunk, "id"), (Document, "id")]
+)
+@pytest.mark.parametrize("several", [2, 32, 500])
+@pytest.mark.parametrize("owner", ["tenant_id", "source_id"])
+def test_a_few_rows_are_found_by_what_names_them(
+    model: type[Model], column: str, several: int, owner: str
+) -> None:
+    """Untold, the planner reads all rows of the tenant for thirty of them."""
+    ids = [uuid.uuid4() for _ in range(several)]
+    with platform_scope("a test"):
+        rows = model._default_manager.filter(**{owner: uuid.uuid4(), f"{column}__in": ids})
+        assert f"({column}=?)" in rows.explain()
+
+
+def test_new_tables_are_told_too() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT tbl FROM sqlite_stat1")
+        told = {table for (table,) in cursor.fetchall()}
+    assert {"sources_document", "chat_message", "usage_usageevent", "ingestion_ingestjob"} <= told
