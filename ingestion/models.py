@@ -74,6 +74,7 @@ class IngestJob(TenantOwned):
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(TenantOwned.Meta):
+        verbose_name = "job"
         indexes = [
             models.Index(fields=["state", "not_before", "created_at"]),
             models.Index(fields=["tenant", "state", "created_at"]),

@@ -177,6 +177,7 @@ class Chunk(TenantOwned):
     embedded_hash = models.CharField(max_length=64, blank=True, editable=False)
 
     class Meta(TenantOwned.Meta):
+        verbose_name = "passage"
         ordering = ["document", "ordinal"]
         constraints = [
             models.UniqueConstraint(

@@ -47,6 +47,7 @@ class UsageEvent(TenantOwned):
     settled_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(TenantOwned.Meta):
+        verbose_name = "model call"
         indexes = [models.Index(fields=["tenant", "created_at"])]
 
     def __str__(self) -> str:
@@ -60,6 +61,8 @@ class MonthlySpend(TenantOwned):
     spent_nano = models.PositiveBigIntegerField(default=0)
 
     class Meta(TenantOwned.Meta):
+        verbose_name = "month's cost"
+        verbose_name_plural = "costs by month"
         constraints = [
             models.UniqueConstraint(fields=["tenant", "month"], name="one_spend_row_per_month")
         ]

@@ -229,13 +229,13 @@ class DocumentAdmin(DomainAdmin):
     def shown_status(self, row: Document) -> str:
         return pill(row.status)
 
-    @admin.display(description="chunks")
+    @admin.display(description="passages")
     def passages(self, row: Any) -> str:
         route = reverse(f"{self.admin_site.name}:sources_chunk_changelist")
         words = f"{row.chunks_held} passages"
         return format_html('<a href="{}?document__id__exact={}">{}</a>', route, row.pk, words)
 
-    @admin.display(description="chunks", ordering="chunks_held")
+    @admin.display(description="passages", ordering="chunks_held")
     def chunk_count(self, row: Any) -> int:
         return int(row.chunks_held)
 
@@ -247,7 +247,7 @@ class DocumentAdmin(DomainAdmin):
 @register(Chunk)
 class ChunkAdmin(DomainAdmin):
     change_scope = TokenScope.WRITE
-    empty_words = "No chunks yet. Documents are cut into them when a source is read."
+    empty_words = "No passages yet. Documents are cut into them when a source is read."
     list_display = ("beginning", "document", "ordinal", "page", "token_count", "enabled")
     list_filter = ("enabled", ("source", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("document",)

@@ -9,10 +9,11 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 
+from tenants.admin.records import record_platform_act
 from tenants.admin.shown_once import ShownOnce
 from tenants.console import DomainAdmin, DomainForm, register
-from tenants.context import ActorKind, AuthContext
-from tenants.models import AuditEvent, Membership, TokenScope, User
+from tenants.context import AuthContext
+from tenants.models import Membership, TokenScope, User
 from tenants.services.invitations import invite
 from tenants.services.members import change_role, remove_member
 
@@ -39,16 +40,22 @@ class MembershipAdmin(ShownOnce, DomainAdmin):
     add_scope = change_scope = delete_scope = TokenScope.ADMIN
     empty_words = "Nobody yet."
     delete_words = "The person loses access to this tenant at once."
-    list_display = ("user", "role", "accepted_at", "created_at")
+    list_display = ("user", "role", "joined", "created_at")
     list_filter = ("role",)
     list_select_related = ("user",)
     search_fields = ("user__email",)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ["user", "role", "accepted_at"] if obj else ["email", "role"]
+        return ["user", "role", "joined"] if obj else ["email", "role"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ("user", "accepted_at") if obj else ()
+        return ("user", "joined") if obj else ()
+
+    @admin.display(
+        description="joined", ordering="accepted_at", empty_value="invited, not yet here"
+    )
+    def joined(self, row: Membership) -> Any:
+        return row.accepted_at
 
     def create(self, auth: AuthContext, form: Any) -> models.Model:
         made = invite(auth, email=form.cleaned_data["email"], role=form.cleaned_data["role"])
@@ -88,21 +95,7 @@ class UserAdmin(DomainAdmin):
         for name in form.changed_data:
             setattr(row, name, form.cleaned_data[name])
         row.save(update_fields=form.changed_data or None)
-        self._record(request, row, form.changed_data)
+        detail = {"fields": sorted(form.changed_data)}
+        record_platform_act(request, "platform.user.update", row, detail=detail)
         person: models.Model = row
         return person
-
-    def _record(self, request: HttpRequest, row: User, changed: list[str]) -> None:
-        actor = request.user
-        AuditEvent.objects.create(
-            tenant_id=None,
-            actor_kind=ActorKind.USER,
-            actor_id=str(actor.pk),
-            actor=getattr(actor, "email", ""),
-            action="platform.user.update",
-            object_type="user",
-            object_id=str(row.pk),
-            detail={"fields": sorted(changed)},
-            ip=getattr(request, "client_ip", None),
-            request_id=getattr(request, "request_id", ""),
-        )

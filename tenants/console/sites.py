@@ -9,18 +9,17 @@ from django.contrib import admin
 from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest, HttpResponseBase
 from django.template.response import TemplateResponse
+from django.urls import reverse
 
 from tenants.console.overview import overview
 from tenants.credentials import context_of
-from tenants.models import Membership, Role, User
+from tenants.models import Membership, Role, Tenant, User
 from tenants.scope import platform_scope, tenant_scope
 from tenants.session import active_membership, forget_tenant, memberships_of
 
 # In the order of work: what answers come from, who answers, what was said, what runs, who may.
 _ORDER = ("sources", "bots", "chat", "ingestion", "usage", "tenants")
 _FIRST = ("Source", "Document", "Chat", "Message", "IngestJob", "UsageEvent", "Tenant")
-# Apps of others, in words.
-_NAMES = {"axes": "Failed logins"}
 
 
 def _place(name: str, order: tuple[str, ...]) -> int:
@@ -33,7 +32,6 @@ class ScopedSite(admin.AdminSite):
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         apps = super().get_app_list(request, app_label)
         for app in apps:
-            app["name"] = _NAMES.get(app["app_label"], app["name"])
             app["models"].sort(key=lambda model: _place(model["object_name"], _FIRST))
         return sorted(apps, key=lambda app: _place(app["app_label"], _ORDER))
 
@@ -74,6 +72,17 @@ class ConsoleSite(ScopedSite):
         may_write = membership is not None and membership.role != Role.VIEWER
         tenant = membership.tenant if membership is not None else None
         return super().index(request, {**overview(tenant, may_write), **(extra_context or {})})
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """A list of one's own tenant is a list of one: its settings are what is looked for."""
+        apps = super().get_app_list(request, app_label)
+        membership = self.membership(request)
+        for entry in (entry for app in apps for entry in app["models"]):
+            if entry["model"] is Tenant and membership is not None:
+                entry["name"] = "Tenant settings"
+                route = f"{self.name}:tenants_tenant_change"
+                entry["admin_url"] = reverse(route, args=[membership.tenant_id])
+        return apps
 
     def membership(self, request: HttpRequest) -> Membership | None:
         """The membership this request works under, looked up once."""

@@ -60,6 +60,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     objects: ClassVar[UserManager] = UserManager()
 
     class Meta:
+        verbose_name = "account"
         ordering = ["email"]
 
     def __str__(self) -> str:
@@ -76,6 +77,8 @@ class Membership(TenantOwned):
     invite_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta(TenantOwned.Meta):
+        verbose_name = "person"
+        verbose_name_plural = "people"
         constraints = [
             models.UniqueConstraint(fields=["tenant", "user"], name="one_membership_per_tenant")
         ]

@@ -38,7 +38,7 @@ def test_preview(demo: Demo, pages: Recorder, width: int, scheme: Scheme) -> Non
     button = page.get_by_role("button", name="Look ahead")
     button.focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="First chunks")).to_be_visible()
+    expect(page.get_by_role("heading", name="First passages")).to_be_visible()
     expect(page.get_by_role("cell", name="unreadable_source").first).to_be_visible()
     second = page.locator("details.sample summary").nth(1)
     second.focus()

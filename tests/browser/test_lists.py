@@ -133,5 +133,5 @@ def test_a_list_on_a_phone(demo: Demo, pages: Recorder) -> None:
     assert_fits(page)
     assert_readable(page)
     picture(page, "phone-list")
-    sections.get_by_role("link", name="Ingest jobs").click()
-    expect(page.get_by_role("heading", name="Ingest jobs", level=1)).to_be_visible()
+    sections.get_by_role("link", name="Jobs").click()
+    expect(page.get_by_role("heading", name="Jobs", level=1)).to_be_visible()
