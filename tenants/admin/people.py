@@ -13,7 +13,7 @@ from tenants.admin.records import record_platform_act
 from tenants.admin.shown_once import ShownOnce
 from tenants.console import DomainAdmin, DomainForm, register
 from tenants.context import AuthContext
-from tenants.models import Membership, TokenScope, User
+from tenants.models import Membership, Role, TokenScope, User
 from tenants.services.invitations import invite
 from tenants.services.members import change_role, remove_member
 
@@ -22,6 +22,10 @@ class MembershipForm(DomainForm):
     email = forms.EmailField(
         label="E-mail",
         help_text="You get a link to hand over; no mail is sent from here.",
+    )
+
+    role = forms.ChoiceField(
+        choices=Role.explained(), widget=forms.RadioSelect, initial=Role.VIEWER
     )
 
     class Meta:

@@ -18,17 +18,10 @@ from tenants.context import AuthContext
 from tenants.models import ApiToken, TokenScope
 from tenants.services.api_tokens import create_api_token, revoke_api_token
 
-_SCOPES = (
-    (TokenScope.READ, "read: see sources, bots, jobs, chats and usage, and search"),
-    (TokenScope.WRITE, "write: also change sources and bots, and start jobs"),
-    (TokenScope.ADMIN, "admin: also people, tokens and settings"),
-    (TokenScope.CHAT, "chat: ask questions (granted by itself)"),
-)
-
 
 class TokenForm(DomainForm):
     scopes = forms.MultipleChoiceField(
-        choices=_SCOPES, widget=forms.CheckboxSelectMultiple, label="May"
+        choices=TokenScope.explained(), widget=forms.CheckboxSelectMultiple, label="May"
     )
     days = forms.IntegerField(
         required=False,

@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from minirag.errors import MiniRAGError
-from tenants.models import User
+from tenants.models import Role, User
 from tenants.services.invitations import accept_invitation, find_invitation
 from tenants.session import memberships_of, remember_tenant
 
@@ -48,6 +48,7 @@ def invitation(request: HttpRequest, raw: str) -> HttpResponse:
     try:
         membership = find_invitation(raw)
         context |= {"membership": membership, "is_new": not membership.user.has_usable_password()}
+        context["may"] = Role(membership.role).may
         if request.method == "POST" and form.is_valid():
             accepted = accept_invitation(request, raw, form.cleaned_data["password"])
             login(request, accepted.user, backend=_BACKEND)

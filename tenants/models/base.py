@@ -10,6 +10,25 @@ from django.db import models
 from tenants.scope import ScopedManager, check_owner
 
 
+class Right(models.TextChoices):
+    """A choice of rights that says what each of them ``may`` do, wherever one is chosen."""
+
+    @property
+    def may(self) -> str:
+        """One line, in the words of the pages."""
+        raise NotImplementedError
+
+    @classmethod
+    def explained(cls) -> list[tuple[str, str]]:
+        """Choices for a form."""
+        return [(one.value, f"{one.label}: {one.may}") for one in cls]
+
+    @classmethod
+    def description(cls) -> str:
+        """For the API's document."""
+        return "\n".join(f"- `{one.value}`: {one.may}." for one in cls)
+
+
 class TenantOwned(models.Model):
     """A tenant's row: random id, scoped manager everywhere, refused across tenants on save."""
 

@@ -9,10 +9,10 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 
-from tenants.models.base import TenantOwned
+from tenants.models.base import Right, TenantOwned
 
 
-class Role(models.TextChoices):
+class Role(Right):
     """What a member may do; each holds all that stand below it."""
 
     OWNER = "owner"
@@ -23,6 +23,16 @@ class Role(models.TextChoices):
     @property
     def rank(self) -> int:
         return {"viewer": 1, "editor": 2, "admin": 3, "owner": 4}[self.value]
+
+    @property
+    def may(self) -> str:
+        return {
+            "owner": "all that an admin may, and make or remove owners",
+            "admin": "all that an editor may, and manage people, API tokens, the keys of bots, "
+            "tenant settings, and read the audit record",
+            "editor": "all that a viewer may, and change sources and bots, and start jobs",
+            "viewer": "ask questions and search; see sources, bots, jobs, chats and usage",
+        }[self.value]
 
 
 class UserManager(BaseUserManager["User"]):

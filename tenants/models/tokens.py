@@ -5,16 +5,26 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
-from tenants.models.base import TenantOwned
+from tenants.models.base import Right, TenantOwned
 
 
-class TokenScope(models.TextChoices):
+class TokenScope(Right):
     """``admin`` holds ``write`` holds ``read``; ``chat`` is granted by itself."""
 
     READ = "read"
     WRITE = "write"
     ADMIN = "admin"
     CHAT = "chat"
+
+    @property
+    def may(self) -> str:
+        return {
+            "read": "search; see sources, bots, jobs, chats and usage",
+            "write": "all of read, and change sources and bots, and start jobs",
+            "admin": "all of write, and manage people, API tokens, the keys of bots, "
+            "tenant settings, and read the audit record",
+            "chat": "ask questions; is held by no other scope",
+        }[self.value]
 
 
 class ApiToken(TenantOwned):

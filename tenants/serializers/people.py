@@ -50,12 +50,12 @@ class InvitationSerializer(MemberSerializer):
 
 class InviteInput(StrictSerializer):
     email = serializers.EmailField(max_length=254)
-    role = serializers.ChoiceField(choices=Role.choices)
+    role = serializers.ChoiceField(choices=Role.choices, help_text=Role.description())
     name = serializers.CharField(max_length=200, required=False, allow_blank=True)
 
 
 class RoleInput(StrictSerializer):
-    role = serializers.ChoiceField(choices=Role.choices)
+    role = serializers.ChoiceField(choices=Role.choices, help_text=Role.description())
 
 
 class ApiTokenSerializer(serializers.ModelSerializer[ApiToken]):
@@ -94,6 +94,9 @@ class NewApiTokenSerializer(ApiTokenSerializer):
 class ApiTokenInput(StrictSerializer):
     name = serializers.CharField(max_length=200)
     scopes = serializers.ListField(
-        child=serializers.ChoiceField(choices=TokenScope.choices), allow_empty=False, max_length=4
+        child=serializers.ChoiceField(choices=TokenScope.choices),
+        allow_empty=False,
+        max_length=4,
+        help_text=TokenScope.description(),
     )
     expires_at = serializers.DateTimeField(required=False, allow_null=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 from typing import Any
 
@@ -11,7 +13,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.test import Client
 
-from tenants.models import AuditEvent, Role, Tenant, User
+from tenants.models import AuditEvent, Membership, Role, Tenant, TokenScope, User
 from tenants.scope import platform_scope
 from tests.cast import PASSWORD, person
 
@@ -78,3 +80,32 @@ def test_who_is_locked_out_is_let_in_again(root: Client) -> None:
             "account": "ann@acorn.test",
             "address": "192.0.2.7",
         }
+
+
+@pytest.mark.parametrize(
+    ("form", "rights"), [("membership", Role), ("apitoken", TokenScope)], ids=["role", "scope"]
+)
+def test_each_right_is_explained_where_it_is_given(
+    tenant: Tenant, form: str, rights: type[Role] | type[TokenScope]
+) -> None:
+    client = Client()
+    client.force_login(person(tenant, Role.OWNER))
+    shown = html.unescape(client.get(f"/console/tenants/{form}/add/").content.decode())
+    told = html.unescape(json.dumps(client.get("/v1/schema?format=json").json()))
+    for right in rights:
+        assert f"{right.label}: {right.may}" in shown
+        assert f"`{right.value}`: {right.may}." in told
+
+
+def test_a_role_that_is_changed_is_explained(tenant: Tenant) -> None:
+    client = Client()
+    client.force_login(person(tenant, Role.OWNER))
+    with platform_scope("tests"):
+        member = Membership.objects.create(
+            tenant=tenant, user=User.objects.create_user("new@acorn.test"), role=Role.EDITOR
+        )
+    page = f"/console/tenants/membership/{member.pk}/change/"
+    assert f"Editor: {Role.EDITOR.may}" in html.unescape(client.get(page).content.decode())
+    assert client.post(page, {"role": "viewer"}).status_code == 302
+    with platform_scope("tests"):
+        assert Membership.objects.get(pk=member.pk).role == Role.VIEWER
