@@ -163,7 +163,9 @@ class BotProfileAdmin(DomainAdmin):
             main = ["tenant", *[name for name in main if name != "sources"]]
         answers = ["temperature", "max_output_tokens", "top_k", "score_threshold", "query_rewrite"]
         words = ["welcome_message", "refusal_message", "suggested_questions"]
-        secret = ["stored_credentials", *_CREDENTIALS, "clear_credentials"]
+        secret = ["stored_credentials"]
+        if self._may(request, TokenScope.ADMIN):
+            secret += [*_CREDENTIALS, "clear_credentials"]
         widget = ["chat_page", "widget_public_id", *_WIDGET] if obj else list(_WIDGET)
         groups = [
             (None, main),

@@ -41,7 +41,7 @@ class MembershipForm(DomainForm):
 @register(Membership)
 class MembershipAdmin(ShownOnce, DomainAdmin):
     form = MembershipForm
-    add_scope = change_scope = delete_scope = TokenScope.ADMIN
+    view_scope = add_scope = change_scope = delete_scope = TokenScope.ADMIN
     empty_words = "Nobody yet."
     delete_words = "The person loses access to this tenant at once."
     list_display = ("user", "role", "joined", "created_at")

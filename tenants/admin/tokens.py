@@ -39,7 +39,7 @@ class TokenForm(DomainForm):
 @register(ApiToken)
 class ApiTokenAdmin(ShownOnce, DomainAdmin):
     form = TokenForm
-    add_scope = delete_scope = TokenScope.ADMIN
+    view_scope = add_scope = delete_scope = TokenScope.ADMIN
     empty_words = "No tokens yet. A program needs one to use the API."
     delete_words = "The token stops working within a second, and its open streams are closed."
     list_display = ("name", "shown", "may", "last_used_at", "expires_at", "created_at")
