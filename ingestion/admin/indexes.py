@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
@@ -76,13 +77,14 @@ class IndexCheckAdmin(DomainAdmin):
     )  # fmt: skip
 
     def get_urls(self) -> list[Any]:
-        now = require_POST(self.admin_site.admin_view(self.check_now))
+        now = self.admin_site.admin_view(require_POST(self.check_now))
         return [path("check/", now, name="ingestion_indexcheck_now"), *super().get_urls()]
 
     def check_now(self, request: HttpRequest) -> HttpResponse:
         """Queue a check: of the operator's own tenant, or of all on the platform's site."""
-        if self._may(request, TokenScope.WRITE):
-            self.each(request, self._tenants(request), _check, "Checks queued")
+        if not self._may(request, TokenScope.WRITE):
+            raise PermissionDenied
+        self.each(request, self._tenants(request), _check, "Checks queued")
         return HttpResponseRedirect(reverse(f"{self._route()}_changelist"))
 
     def changelist_view(

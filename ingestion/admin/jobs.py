@@ -76,7 +76,7 @@ class JobPage(DomainAdmin):
         deeds = [
             path(
                 f"<path:object_id>/{deed}/",
-                require_POST(self.admin_site.admin_view(getattr(self, f"{deed}_view"))),
+                self.admin_site.admin_view(require_POST(getattr(self, f"{deed}_view"))),
                 name=f"{name}_{deed}",
             )
             for deed in ("cancel", "retry")

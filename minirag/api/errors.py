@@ -17,11 +17,11 @@ from django.core.exceptions import (
 )
 from django.db import InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.template.loader import render_to_string
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
 from minirag.api.context import info_of
+from minirag.api.error_pages import page_of, site_of
 from minirag.disk import keeps_nothing
 from minirag.errors import (
     BadRequest,
@@ -164,24 +164,17 @@ def _wants_json(request: HttpRequest) -> bool:
     under_api = any(
         request.path == prefix or request.path.startswith(prefix + "/") for prefix in API_PREFIXES
     )
-    return under_api or "text/html" not in request.META.get("HTTP_ACCEPT", "")
-
-
-# On a page the API's own words are too few.
-_FOR_PEOPLE = {
-    404: "There is nothing at this address. It may have been deleted, or it was mistyped.",
-    500: "The server could not answer this. Try again; if it stays so, "
-    "tell its operator the number below.",
-}
+    accepted = request.META.get("HTTP_ACCEPT", "")
+    if site_of(request):
+        return "application/json" in accepted
+    return under_api or "text/html" not in accepted
 
 
 def plain_answer(request: HttpRequest, error: MiniRAGError, title: str) -> HttpResponse:
     """A failure as JSON or as a page, by who asks."""
     if _wants_json(request):
         return error_response(error, request)
-    message = _FOR_PEOPLE.get(error.status, error.message)
-    context = {"title": title, "message": message, "request_id": info_of(request).request_id}
-    page = render_to_string("api/error.html", context)
+    page = page_of(request, error, title, info_of(request).request_id)
     return HttpResponse(page, status=error.status, headers=error_headers(error))
 
 
@@ -205,6 +198,13 @@ def handler500(request: HttpRequest) -> HttpResponse:
     if error is not None and error.status == 503:
         return plain_answer(request, error, "Not possible at the moment")
     return plain_answer(request, MiniRAGError(), "Something went wrong")
+
+
+def not_to_be_opened(request: HttpRequest) -> HttpResponse:
+    """For who opens the address of a button."""
+    answer = plain_answer(request, METHOD_NOT_ALLOWED, "Not to be opened")
+    answer["Allow"] = "POST"
+    return answer
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -11,7 +11,7 @@ from django.contrib.admin.utils import flatten_fieldsets
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.forms import ModelChoiceField
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -93,6 +93,10 @@ class DomainAdmin(PageLooks):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         free = lookup.rpartition("__")[2] not in _UNBOUNDED
         return free and super().lookup_allowed(lookup, value, request)
+
+    def _get_obj_does_not_exist_redirect(self, *args: Any) -> HttpResponse:
+        """Another tenant's row is what does not exist, and that is a 404."""
+        raise Http404
 
     # --- acting ---------------------------------------------------------------------------------
 

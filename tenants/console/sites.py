@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from minirag.api.errors import not_to_be_opened
 from tenants.console.overview import overview
 from tenants.credentials import context_of
 from tenants.models import Membership, Role, Tenant, User
@@ -45,7 +46,7 @@ class ScopedSite(admin.AdminSite):
                 response: HttpResponseBase = view(request, *args, **kwargs)
                 if isinstance(response, TemplateResponse) and not response.is_rendered:
                     response.render()  # lazily it would query outside the scope
-                return response
+            return not_to_be_opened(request) if response.status_code == 405 else response
 
         return super().admin_view(scoped, cacheable)
 

@@ -12,8 +12,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
+from minirag.api.errors import not_to_be_opened
 from minirag.errors import MiniRAGError
 from tenants.models import Role, User
 from tenants.services.invitations import accept_invitation, find_invitation
@@ -23,9 +24,10 @@ _BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 @login_required
-@require_POST
 def switch(request: HttpRequest) -> HttpResponse:
     """Work in another of one's own tenants from now on."""
+    if request.method != "POST":
+        return not_to_be_opened(request)
     wanted = request.POST.get("tenant", "")
     if isinstance(request.user, User):
         for membership in memberships_of(request.user):
