@@ -18,7 +18,15 @@ from django.db.models.functions import Coalesce
 
 from ingestion.clock import database_now
 from ingestion.endings import SUPERSEDED, settle_build, settle_source, superseded
-from ingestion.models import BuildState, IndexBuild, IngestJob, JobKind, JobState, TenantTurn
+from ingestion.models import (
+    NOTHING_DONE,
+    BuildState,
+    IndexBuild,
+    IngestJob,
+    JobKind,
+    JobState,
+    TenantTurn,
+)
 from ingestion.suspects import blamed, is_hopeless
 from minirag.errors import ErrorCode, ErrorField
 from usage import ledger
@@ -121,13 +129,9 @@ def _claim_of(tenant_id: UUID, worker: str) -> IngestJob | None:
         run_started_at=now,
         pace_at=now,
         pace_done=0,
-        stage="",
-        done=0,
-        total=0,
-        documents_read=0,
-        embedded=0,
         waiting_for="",
         not_before=None,
+        **NOTHING_DONE,
     )
     TenantTurn.objects.filter(pk=tenant_id).update(served_at=now)
     claimed: IngestJob = IngestJob.objects.get(pk=job.pk)

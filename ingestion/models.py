@@ -30,6 +30,8 @@ class JobState(models.TextChoices):
 
 
 ACTIVE_STATES = (JobState.QUEUED, JobState.RUNNING)
+# What a run that has not begun has to show.
+NOTHING_DONE = {"stage": "", "done": 0, "total": 0, "documents_read": 0, "embedded": 0}
 
 
 class IngestJob(TenantOwned):
@@ -57,6 +59,7 @@ class IngestJob(TenantOwned):
     worker = models.CharField(max_length=100, blank=True, editable=False)
     run_token = models.UUIDField(null=True, editable=False)
     lease_until = models.DateTimeField(null=True, editable=False)
+    # Of a queued job: from when on it waits for a worker, where that is not its creation.
     not_before = models.DateTimeField(null=True, editable=False)
     cancel_requested = models.BooleanField(default=False, editable=False)
     # Keys of the documents that are under way, written before anything is done with them; and how

@@ -10,7 +10,14 @@ from django.db.models import Model
 from ingestion import tasks
 from ingestion.clock import database_now
 from ingestion.endings import reopen_build, settle_build, settle_source
-from ingestion.models import ACTIVE_STATES, IngestJob, JobKind, JobState, TenantTurn
+from ingestion.models import (
+    ACTIVE_STATES,
+    NOTHING_DONE,
+    IngestJob,
+    JobKind,
+    JobState,
+    TenantTurn,
+)
 from minirag.errors import Conflict
 from sources.models import Document, DocumentStatus, Source
 from sources.services import retire_document, retire_source
@@ -134,10 +141,12 @@ def retry_job(auth: AuthContext, job: IngestJob) -> IngestJob:
             crashes=0,
             suspects={},
             cancel_requested=False,
-            not_before=None,
+            not_before=database_now(),
+            run_started_at=None,
             started_at=None,
             finished_at=None,
             waiting_for="",
+            **NOTHING_DONE,
         )
         waiting = IngestJob.objects.get(pk=row.pk)
     if row.source_id is not None and not _running(row.source_id):

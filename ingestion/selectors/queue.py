@@ -114,11 +114,17 @@ class QueueView:
         """Jobs that are taken before it; of those far behind, at least so many."""
         return self.place.get(job.pk, len(self.place) if self.is_long else 0)
 
+    @staticmethod
+    def _waits_since(job: IngestJob) -> datetime:
+        """A job that was paused or retried waits for a worker only from then on."""
+        return max(job.created_at, job.not_before or job.created_at)
+
     def _idle(self, job: IngestJob) -> float | None:
         """Seconds for which nobody has worked, where that is long."""
         if self.elsewhere:
             return None
-        last = max(job.created_at, self.latest or job.created_at)
+        since = self._waits_since(job)
+        last = max(since, self.latest or since)
         seconds = (self.now - last).total_seconds()
         return seconds if seconds > _PATIENCE else None
 
@@ -133,7 +139,8 @@ class QueueView:
             return f"{cap}; {jobs} ahead." if ahead else f"{cap}."
         if ahead:
             return f"{jobs[0].upper()}{jobs[1:]} ahead."
-        waited = (self.now - max(job.created_at, self.served or job.created_at)).total_seconds()
+        since = self._waits_since(job)
+        waited = (self.now - max(since, self.served or since)).total_seconds()
         if waited > _PATIENCE and not self.running:
             return "The workers are busy with other tenants; this one's turn comes next."
         return "A worker takes it next."

@@ -12,8 +12,9 @@ from kombu.exceptions import OperationalError
 
 from ingestion import tasks
 from ingestion.claims import claim, requeue_expired
+from ingestion.clock import database_now
 from ingestion.leases import JobRun, LeaseLost
-from ingestion.models import IngestJob, JobState
+from ingestion.models import IngestJob, JobState, TenantTurn
 from ingestion.parsing.batches import parse_many
 from ingestion.pipeline import reading as reading_module
 from ingestion.selectors import QueueView
@@ -348,6 +349,24 @@ def test_retry_runs_an_ended_job_again(plant: Plant) -> None:
             retry_job(plant.auth, job)
     run_due()
     assert plant.job(job).state in (JobState.SUCCEEDED, JobState.PARTIAL)
+
+
+def test_a_retried_job_shows_nothing_of_its_old_run(plant: Plant) -> None:
+    job = plant.ingest(plant.files(bad_pdf=b"%PDF-1.7 not one", good_md="# Good\n\nText."))
+    long_ago = database_now() - timedelta(hours=1)
+    with platform_scope("tests"):
+        IngestJob.objects.update(created_at=long_ago, error={"code": "internal", "message": "x"})
+        TenantTurn.objects.update(served_at=long_ago)
+    api: Client = client_for(token_of(plant.tenant))
+    path = f"/v1/ingest-jobs/{job.pk}"
+    old = api.get(path).json()
+    assert old["progress"]["stage"] and old["finished_at"] and old["attempts"] == 1
+    answer = api.post(f"{path}/retry", {}, content_type="application/json").json()
+    assert answer == api.get(path).json() | {"expected_finish_at": answer["expected_finish_at"]}
+    assert (answer["state"], answer["error"], answer["attempts"]) == ("queued", None, 0)
+    assert answer["started_at"] is None and answer["finished_at"] is None
+    assert answer["progress"] == {"stage": None, "done": 0, "total": 0}
+    assert answer["waiting_for"] == "A worker takes it next.", "it has not waited for an hour"
 
 
 def test_jobs_over_http(plant: Plant) -> None:
