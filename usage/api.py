@@ -61,7 +61,7 @@ class UsageEventsView(TenantView):
 
     @extend_schema(
         operation_id="usage_events_list",
-        summary="Every call, newest first; format=csv streams them all",
+        summary="Every call, newest first, in pages, or all of them as CSV",
         parameters=[EventParams],
         responses={
             (200, "application/json"): page_of(UsageEventSerializer),

@@ -32,7 +32,18 @@ class EventParams(PeriodParams, PageParams):
     kind = serializers.ChoiceField(choices=UsageKind.choices, required=False)
     model = serializers.CharField(max_length=200, required=False)
     bot_profile_id = serializers.UUIDField(required=False)
-    format = serializers.ChoiceField(choices=["json", "csv"], required=False, default="json")
+    format = serializers.ChoiceField(
+        choices=["json", "csv"],
+        required=False,
+        default="json",
+        help_text="`csv` is the whole list in one file, and takes no `limit` or `cursor`.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        paged = [name for name in ("limit", "cursor") if name in attrs]
+        if attrs["format"] == "csv" and paged:
+            raise serializers.ValidationError(dict.fromkeys(paged, "CSV has no pages."))
+        return attrs
 
 
 def period_of(params: Mapping[str, Any]) -> Period:

@@ -172,6 +172,14 @@ def test_a_wrong_filter_is_refused(client_a: Client, query: str) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid")
 
 
+def test_csv_has_no_pages(client_a: Client) -> None:
+    cursor = "cursor=WzFd:1abc:x"
+    for query, named in (("limit=1", ["limit"]), (f"limit=1&{cursor}", ["cursor", "limit"])):
+        answer = client_a.get(f"/v1/usage/events?format=csv&{query}")
+        assert answer.status_code == 400
+        assert sorted(answer.json()["error"]["fields"]) == named
+
+
 def test_another_tenants_calls_are_nowhere(
     client_a: Client, tenant: Tenant, other_tenant: Tenant
 ) -> None:
