@@ -12,6 +12,9 @@ from minirag.errors import QuotaExceeded
 from sources.models import Document
 from tenants.models import Tenant
 
+# No waiting makes room: somebody deletes something, or the platform grants more.
+_UNTIL_SOMEBODY_ACTS = 3600.0
+
 
 def live_of_tenant() -> QuerySet[Document]:
     """Every document that counts."""
@@ -28,12 +31,15 @@ def bytes_of(documents: QuerySet[Any]) -> int:
 
 def check_room(tenant: Tenant, documents: int, size: int) -> None:
     """Raise ``QuotaExceeded`` where ``tenant`` may not hold so much in all."""
-    if tenant.max_documents is not None and documents > tenant.max_documents:
-        raise QuotaExceeded(
-            f"The tenant may hold {tenant.max_documents} documents at most, not {documents}."
-        )
-    if tenant.max_bytes is not None and size > tenant.max_bytes:
-        raise QuotaExceeded(f"The tenant may hold {tenant.max_bytes} bytes at most, not {size}.")
+    for most, held, what in (
+        (tenant.max_documents, documents, "documents"),
+        (tenant.max_bytes, size, "bytes"),
+    ):
+        if most is not None and held > most:
+            raise QuotaExceeded(
+                f"The tenant may hold {most} {what} at most, not {held}.",
+                retry_after=_UNTIL_SOMEBODY_ACTS,
+            )
 
 
 def room_for(tenant_id: UUID, grown: Sequence[tuple[int, int]]) -> list[QuotaExceeded | None]:

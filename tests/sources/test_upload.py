@@ -183,6 +183,7 @@ def test_a_tenants_limit_holds_for_the_whole_request(
     before = stored(store)
     answer = upload(client_a, source_id, ("a.md", b"1234"), ("c.md", b"1234"))
     assert (answer.status_code, answer.json()["error"]["code"]) == (429, "quota_exceeded")
+    assert answer["Retry-After"] == "3600", "no waiting of seconds makes room"
     assert stored(store) == before
     # Replacing what is there stays within the limit.
     assert upload(client_a, source_id, ("a.md", b"4321")).status_code == 201
