@@ -9,12 +9,15 @@ from rest_framework import serializers
 
 from bots.models import BotProfile, QueryRewrite, WidgetTheme
 from bots.selectors import credentials_hint, has_credentials, live_source_ids
+from bots.validation import RULES, WIDGET_RULES, clean_slug
 from minirag.api.serializers import StrictSerializer
 from minirag.errors import ErrorCode
 
 
 class WidgetInput(StrictSerializer):
     """Widget settings; on PATCH only those that are given change."""
+
+    rules = WIDGET_RULES
 
     enabled = serializers.BooleanField(required=False)
     allowed_origins = serializers.ListField(
@@ -28,6 +31,8 @@ class WidgetInput(StrictSerializer):
 
 class BotUpdate(StrictSerializer):
     """Changes of a bot."""
+
+    rules = {**RULES, "slug": clean_slug}
 
     name = serializers.CharField(max_length=200, required=False)
     slug = serializers.CharField(max_length=80, required=False)

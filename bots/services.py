@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,8 +15,6 @@ from bots.selectors import access_bot, has_credentials
 from bots.validation import (
     MAX_SLUG,
     RULES,
-    Rule,
-    clean_all,
     clean_credentials,
     clean_slug,
     clean_widget,
@@ -23,6 +22,7 @@ from bots.validation import (
 )
 from minirag.errors import Conflict, Forbidden, Invalid
 from minirag.providers.catalog import provider_of
+from minirag.validation import Rule, clean_all
 from sources.selectors import live_sources
 from tenants import audit, idempotency
 from tenants.context import AuthContext
@@ -32,6 +32,7 @@ _SLUG_TRIES = 50
 # Fields that are judged by themselves; the others need the tenant's rows, or the model.
 _JUDGED: Mapping[str, Rule] = {**RULES, "slug": clean_slug, "widget": clean_widget}
 _OTHERS = frozenset({"credentials", "source_ids"})
+_NO_SOURCE = Invalid.field("source_ids", "There is no such source.")
 
 
 def create_bot(auth: AuthContext, *, name: str, **values: Any) -> BotProfile:
@@ -90,16 +91,19 @@ def _columns(auth: AuthContext, bot: BotProfile, values: Mapping[str, Any]) -> d
     """Checked values by column name."""
     if unknown := values.keys() - _JUDGED.keys() - _OTHERS:
         raise Invalid(fields={name: ["Unknown field."] for name in sorted(unknown)})
-    judged = {name: value for name, value in values.items() if name in _JUDGED}
-    columns = clean_all(_JUDGED, judged)
-    columns.pop("slug", None)
+    if "credentials" in values and not auth.may(TokenScope.ADMIN):
+        raise Forbidden("Only an admin may set a bot's credentials.")
+    model = str(values.get("model", bot.model or DEFAULT_MODEL))
+    rules: dict[str, Rule] = {
+        **_JUDGED,
+        "source_ids": _known_ids,
+        "credentials": partial(clean_credentials, model),
+    }
+    columns = clean_all(rules, values)
+    for name in ("slug", "source_ids"):
+        columns.pop(name, None)
     columns |= columns.pop("widget", {})
-    model = columns.get("model", bot.model or DEFAULT_MODEL)
-    if "credentials" in values:
-        if not auth.may(TokenScope.ADMIN):
-            raise Forbidden("Only an admin may set a bot's credentials.")
-        columns["credentials"] = clean_credentials(model, values["credentials"])
-    elif has_credentials(bot) and _needs_other_key(bot.model, model):
+    if "credentials" not in values and has_credentials(bot) and _needs_other_key(bot.model, model):
         # A key must never travel to a provider that it was not given for.
         raise Invalid.field(
             "credentials",
@@ -152,7 +156,7 @@ def _link_sources(bot: BotProfile, source_ids: Any) -> None:
     live = live_sources(wanted).select_for_update(no_key=True).order_by("pk")
     found = set(live.values_list("pk", flat=True))
     if len(found) != len(wanted):
-        raise Invalid.field("source_ids", "There is no such source.")
+        raise _NO_SOURCE
     BotSource.objects.filter(bot=bot).exclude(source_id__in=found).delete()
     linked = set(BotSource.objects.filter(bot=bot).values_list("source_id", flat=True))
     BotSource.objects.bulk_create(
@@ -160,6 +164,13 @@ def _link_sources(bot: BotProfile, source_ids: Any) -> None:
         for pk in wanted
         if pk not in linked
     )
+
+
+def _known_ids(source_ids: Any) -> list[UUID]:
+    wanted = _clean_ids(source_ids)
+    if live_sources(wanted).count() != len(wanted):
+        raise _NO_SOURCE
+    return wanted
 
 
 def _clean_ids(source_ids: Any) -> list[UUID]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -17,6 +17,7 @@ from minirag.egress import check_url
 from minirag.egress.allow import HOSTNAME
 from minirag.errors import Invalid
 from minirag.providers import validate_credentials, validate_model
+from minirag.validation import Rule, clean_all
 from sources.validation import clean_body, clean_name
 
 MAX_SLUG = 80
@@ -164,7 +165,6 @@ class _Flag:
         return value
 
 
-Rule = Callable[[Any], Any]
 # Fields that are judged alone, by their name in the API.
 RULES: Mapping[str, Rule] = {
     "name": clean_name,
@@ -189,30 +189,16 @@ WIDGET_RULES: Mapping[str, Rule] = {
 }
 
 
-def clean_all(rules: Mapping[str, Rule], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Each of ``values`` by its rule. Raises one ``Invalid`` with every field that is at fault."""
-    cleaned: dict[str, Any] = {}
-    wrong: dict[str, Sequence[str]] = {}
-    for name, value in values.items():
-        try:
-            cleaned[name] = rules[name](value)
-        except Invalid as error:
-            wrong |= error.fields or {}
-    if wrong:
-        raise Invalid(fields=wrong)
-    return cleaned
-
-
 def clean_widget(value: Any) -> dict[str, Any]:
     """The given members of ``widget`` by column name; the others stay as they are."""
     if not isinstance(value, Mapping):
         raise Invalid.field("widget", "Must be an object.")
-    if unknown := sorted(str(name) for name in value.keys() - WIDGET_RULES.keys()):
-        why = "is read-only" if unknown[0] == "public_id" else "is unknown"
-        raise Invalid.field("widget", f"{unknown[0][:40]} {why}.")
+    unknown = {f"widget.{name!s:.40}": ["Unknown field."] for name in value.keys() - WIDGET_RULES}
+    if unknown:
+        raise Invalid(fields=unknown)
     try:
         members = clean_all(WIDGET_RULES, value)
     except Invalid as error:
-        texts = [f"{name}: {text}" for name, all_ in (error.fields or {}).items() for text in all_]
-        raise Invalid(fields={"widget": texts}) from error
+        fields = {f"widget.{name}": texts for name, texts in (error.fields or {}).items()}
+        raise Invalid(fields=fields) from error
     return {f"widget_{name}": item for name, item in members.items()}

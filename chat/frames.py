@@ -10,13 +10,15 @@ from uuid import UUID
 from django.conf import settings
 
 from chat.models import Channel
-from chat.serializers import ChatInput
+from chat.serializers import ChatInput, StopInput
 from chat.services import Ask
 from minirag.api.errors import flatten
 from minirag.api.parsers import loads
+from minirag.api.serializers import StrictSerializer
 from minirag.errors import Invalid, MiniRAGError
 
 _LONGEST_ID = 200
+_ENVELOPE = ("type", "id")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -60,11 +62,7 @@ def _can_be_sent(text: str) -> bool:
 
 def read_ask(frame: Mapping[str, Any], channel: Channel) -> Ask:
     """The question of an ``ask`` frame. Raises ``Invalid``."""
-    body = {name: value for name, value in frame.items() if name not in ("type", "id")}
-    given = ChatInput(data=body)
-    if not given.is_valid():
-        raise Invalid(fields=flatten(given.errors))
-    data = given.validated_data
+    data = _read(ChatInput, frame)
     return Ask(
         bot_profile_id=data["bot_profile_id"],
         message=data["message"],
@@ -76,10 +74,14 @@ def read_ask(frame: Mapping[str, Any], channel: Channel) -> Ask:
 
 def read_message_id(frame: Mapping[str, Any]) -> UUID:
     """The message of a ``stop`` frame. Raises ``Invalid``."""
-    unknown = set(frame) - {"type", "id", "message_id"}
-    if unknown:
-        raise Invalid(fields={name: ["Unknown field."] for name in sorted(unknown)})
-    try:
-        return UUID(str(frame.get("message_id")))
-    except ValueError as error:
-        raise Invalid.field("message_id", "Must be a valid UUID.") from error
+    found: UUID = _read(StopInput, frame)["message_id"]
+    return found
+
+
+def _read(kind: type[StrictSerializer], frame: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands in ``frame`` beside its envelope. Raises ``Invalid``."""
+    given = kind(data={name: value for name, value in frame.items() if name not in _ENVELOPE})
+    if not given.is_valid():
+        raise Invalid(fields=flatten(given.errors))
+    data: dict[str, Any] = given.validated_data
+    return data

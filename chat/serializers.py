@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
@@ -44,12 +45,17 @@ class SearchInput(StrictSerializer):
     )
     top_k = serializers.IntegerField(required=False, min_value=1, max_value=50)
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if ("bot_profile_id" in attrs) == ("source_ids" in attrs):
-            raise serializers.ValidationError(
-                {"bot_profile_id": ["Give either bot_profile_id or source_ids."]}
-            )
-        return attrs
+    def _problems(self, data: Mapping[str, Any]) -> dict[str, str]:
+        problems = super()._problems(data)
+        if ("bot_profile_id" in data) == ("source_ids" in data):
+            problems.setdefault("bot_profile_id", "Give either bot_profile_id or source_ids.")
+        return problems
+
+
+class StopInput(StrictSerializer):
+    """What a ``stop`` frame says."""
+
+    message_id = serializers.UUIDField()
 
 
 class FeedbackInput(StrictSerializer):

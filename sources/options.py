@@ -119,29 +119,34 @@ def password_of(source: Source) -> str:
     return str(source.secrets.values.get(PASSWORD, ""))
 
 
-def clean_options(source_type: str, value: Any) -> dict[str, Any]:
-    """Changes of the options: null takes one back to its default.
+def check_options(value: Any, source_type: str | None = None) -> None:
+    """Raise ``Invalid`` with ``options.<name>`` for each that is wrong.
 
-    Raises ``Invalid`` with ``options.<name>`` for each that is wrong.
+    Without a type, for what no type takes.
     """
     if not isinstance(value, Mapping):
         raise Invalid.field("options", "Must be an object.")
-    wrong = {f"options.{_named(name)}": [why] for name, why in _problems(source_type, value)}
-    if wrong:
-        raise Invalid(fields=wrong)
+    found = {
+        f"options.{_named(name)}": why
+        for name, item in value.items()
+        if (why := _problem(name, item, source_type))
+    }
+    if found:
+        raise Invalid(fields={name: [why] for name, why in found.items()})
+
+
+def clean_options(source_type: str, value: Any) -> dict[str, Any]:
+    """Changes of the options: null takes one back to its default. Raises as ``check_options``."""
+    check_options(value, source_type)
     return dict(value)
 
 
-def _problems(source_type: str, value: Mapping[Any, Any]) -> list[tuple[str, str]]:
-    found = []
-    for name, item in value.items():
-        if name not in RULES:
-            found.append((name, "Unknown option."))
-        elif name not in keys_of(source_type):
-            found.append((name, f"A source of type {source_type} has no such option."))
-        elif item is not None and (why := RULES[name](item)):
-            found.append((name, why))
-    return found
+def _problem(name: Any, item: Any, source_type: str | None) -> str | None:
+    if name not in RULES:
+        return "Unknown option."
+    if source_type is not None and name not in keys_of(source_type):
+        return f"A source of type {source_type} has no such option."
+    return None if item is None else RULES[name](item)
 
 
 def _named(name: Any) -> str:

@@ -18,7 +18,8 @@ from sources.models import (
     SourceStatus,
     SourceType,
 )
-from sources.options import shown
+from sources.options import check_options, shown
+from sources.validation import clean_name
 
 
 class RowErrorSerializer(serializers.Serializer[Any]):
@@ -102,6 +103,8 @@ class OptionsField(serializers.DictField):
 
 class SourceUpdate(StrictSerializer):
     """Changes of a source. Its type stands for good."""
+
+    rules = {"name": clean_name, "options": check_options}
 
     name = serializers.CharField(max_length=200, required=False)
     content = serializers.CharField(

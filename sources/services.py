@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from minirag.errors import Conflict, Invalid
 from minirag.formats import mime_type_of
+from minirag.validation import Rule, clean_all
 from sources import uploads
 from sources.models import Chunk, Document, DocumentStatus, Refresh, Source, SourceType
 from sources.options import apply_options, clean_options
@@ -51,16 +52,18 @@ def create_source(
     """A new source; nothing is ingested yet. Raises ``Invalid`` or ``AddressRefused``."""
     if type not in SourceType.values:
         raise Invalid.field("type", f"One of {', '.join(SourceType.values)}.")
-    source = Source(
-        tenant_id=auth.tenant_id,
-        name=clean_name(name),
-        type=type,
-        content=clean_content(type, content),
-        url=clean_url(type, url),
-        metadata=clean_metadata(metadata or {}),
-        refresh=clean_refresh(type, refresh),
-    )
-    apply_options(source, clean_options(type, options or {}))
+    values = {
+        "name": name,
+        "content": content,
+        "url": url,
+        "metadata": metadata or {},
+        "options": options or {},
+        "refresh": refresh,
+    }
+    clean = clean_all(_rules(type), values)
+    changes = clean.pop("options")
+    source = Source(tenant_id=auth.tenant_id, type=type, **clean)
+    apply_options(source, changes)
     source.next_refresh_at = next_refresh(source.refresh, timezone.now())
     with transaction.atomic():
         source.save()
@@ -98,20 +101,19 @@ def update_source(auth: AuthContext, source: Source, **changes: Any) -> Source:
 def _clean_changes(source: Source, changes: Mapping[str, Any]) -> dict[str, Any]:
     if unknown := changes.keys() - _CHANGEABLE:
         raise Invalid(fields={name: ["Unknown field."] for name in sorted(unknown)})
-    clean: dict[str, Any] = {}
-    if "name" in changes:
-        clean["name"] = clean_name(changes["name"])
-    if "content" in changes:
-        clean["content"] = clean_content(source.type, changes["content"])
-    if "url" in changes:
-        clean["url"] = clean_url(source.type, changes["url"])
-    if "metadata" in changes:
-        clean["metadata"] = clean_metadata(changes["metadata"])
-    if "options" in changes:
-        clean["options"] = clean_options(source.type, changes["options"])
-    if "refresh" in changes:
-        clean["refresh"] = clean_refresh(source.type, changes["refresh"])
-    return clean
+    return clean_all(_rules(source.type), changes)
+
+
+def _rules(source_type: str) -> dict[str, Rule]:
+    """How the fields of a source of this type are judged."""
+    return {
+        "name": clean_name,
+        "content": partial(clean_content, source_type),
+        "url": partial(clean_url, source_type),
+        "metadata": clean_metadata,
+        "options": partial(clean_options, source_type),
+        "refresh": partial(clean_refresh, source_type),
+    }
 
 
 def retire_source(auth: AuthContext, source: Source) -> None:

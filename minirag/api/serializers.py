@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from copy import copy
+from functools import partial
+from typing import Any, ClassVar
 
 from django.http import QueryDict
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 from rest_framework.fields import empty
 from rest_framework.validators import ProhibitSurrogateCharactersValidator
+
+from minirag.errors import Invalid
+from minirag.validation import Rule
 
 _TEXT_FIELDS = (
     serializers.CharField,
@@ -116,8 +121,42 @@ def _without_slow_check(field: serializers.Field[Any, Any, Any, Any]) -> None:
         _without_slow_check(field.child)
 
 
+def _without(data: Mapping[str, Any], names: Collection[str]) -> Mapping[str, Any]:
+    """``data`` without what is known to be wrong, so that the rest can be judged."""
+    if not isinstance(data, QueryDict):
+        return {name: value for name, value in data.items() if name not in names}
+    rest = copy(data)
+    for name in names:
+        rest.pop(name, None)
+    return rest
+
+
+def _judged(name: str, rule: Rule, value: Any) -> Any:
+    """``value`` as it came, where ``rule`` takes it. Raises DRF's ``ValidationError``."""
+    try:
+        rule(value)
+    except Invalid as error:
+        said, prefix = error.fields or {}, f"{name}."
+        nested = {
+            field.removeprefix(prefix): texts
+            for field, texts in said.items()
+            if field.startswith(prefix)
+        }
+        own = [text for texts in said.values() for text in texts]
+        raise serializers.ValidationError(nested or own) from error
+    return value
+
+
 class StrictSerializer(serializers.Serializer[Any]):
     """A serializer for input. Types are strict for JSON; form posts and queries hold text only."""
+
+    # What a service says of a field by itself, said here together with all that is wrong.
+    rules: ClassVar[Mapping[str, Rule]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name, rule in cls.rules.items():
+            setattr(cls, f"validate_{name}", staticmethod(partial(_judged, name, rule)))
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         fields = super().get_fields()
@@ -140,9 +179,15 @@ class StrictSerializer(serializers.Serializer[Any]):
         if not isinstance(data, Mapping):
             raise serializers.ValidationError({"non_field_errors": ["Must be an object."]})
         problems = self._problems(data)
-        if problems:
-            raise serializers.ValidationError({name: [text] for name, text in problems.items()})
-        return super().to_internal_value(data)
+        wrong: dict[Any, Any] = {name: [text] for name, text in problems.items()}
+        values = None
+        try:
+            values = super().to_internal_value(_without(data, wrong))
+        except serializers.ValidationError as error:
+            wrong = {**dict(error.detail), **wrong}  # type: ignore[arg-type]
+        if wrong:
+            raise serializers.ValidationError(wrong)
+        return values
 
     def _problems(self, data: Mapping[str, Any]) -> dict[str, str]:
         problems: dict[str, str] = {}

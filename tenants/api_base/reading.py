@@ -59,7 +59,7 @@ class ReadingView(APIView):
         """One cursor page of an ordered queryset, newest first unless it is ordered otherwise."""
         self._page_read = True
         if not self._params_read:
-            self.params(NoParams)
+            self.params(PageParams)
         query = QueryDict(mutable=True)
         for name in _PAGE_PARAMS:
             if name in self.request.query_params:

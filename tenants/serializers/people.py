@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from minirag.api.serializers import StrictSerializer
 from tenants.models import ApiToken, Membership, Role, TokenScope
+from tenants.services.api_tokens import RULES as API_TOKEN_RULES
 
 
 class MemberSerializer(serializers.ModelSerializer[Membership]):
@@ -92,6 +93,8 @@ class NewApiTokenSerializer(ApiTokenSerializer):
 
 
 class ApiTokenInput(StrictSerializer):
+    rules = API_TOKEN_RULES
+
     name = serializers.CharField(max_length=200)
     scopes = serializers.ListField(
         child=serializers.ChoiceField(choices=TokenScope.choices),

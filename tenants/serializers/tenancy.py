@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from minirag.api.serializers import StrictSerializer
+from minirag.providers import validate_model
 from minirag.types import Credentials
 from tenants.models import Tenant
 
@@ -95,6 +97,8 @@ class TenantSerializer(serializers.ModelSerializer[Tenant]):
 
 
 class TenantChange(StrictSerializer):
+    rules = {"embedding_model": partial(validate_model, kind="embedding")}
+
     name = serializers.CharField(max_length=200, required=False)
     embedding_model = serializers.CharField(
         max_length=200,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from minirag.errors import Forbidden, Invalid
+from minirag.validation import Rule, clean_all
 from tenants import audit, tokens
 from tenants.context import AuthContext, expand_scopes
 from tenants.models import ApiToken, TokenScope
@@ -23,13 +24,20 @@ class NewToken:
     raw: str = field(repr=False)
 
 
-def _check_scopes(auth: AuthContext, scopes: Sequence[str]) -> list[str]:
+def valid_scopes(scopes: Sequence[str]) -> list[str]:
     known = [str(scope) for scope in TokenScope if scope in scopes]
     if not known or len(known) != len(scopes):
         raise Invalid.field("scopes", "Name at least one of read, write, admin, chat, each once.")
-    if not expand_scopes(known) <= auth.scopes:
-        raise Forbidden("A token cannot hold more than its creator does.")
     return known
+
+
+def valid_expiry(expires_at: datetime | None) -> datetime | None:
+    if expires_at is not None and expires_at <= timezone.now():
+        raise Invalid.field("expires_at", "Must be in the future.")
+    return expires_at
+
+
+RULES: Mapping[str, Rule] = {"scopes": valid_scopes, "expires_at": valid_expiry}
 
 
 @transaction.atomic
@@ -37,9 +45,9 @@ def create_api_token(
     auth: AuthContext, *, name: str, scopes: Sequence[str], expires_at: datetime | None = None
 ) -> NewToken:
     """Raises ``Forbidden`` for scopes beyond the creator's own, ``Invalid`` for a past expiry."""
-    granted = _check_scopes(auth, scopes)
-    if expires_at is not None and expires_at <= timezone.now():
-        raise Invalid.field("expires_at", "Must be in the future.")
+    granted = clean_all(RULES, {"scopes": scopes, "expires_at": expires_at})["scopes"]
+    if not expand_scopes(granted) <= auth.scopes:
+        raise Forbidden("A token cannot hold more than its creator does.")
     raw = tokens.generate()
     row = ApiToken.objects.create(
         tenant_id=auth.tenant_id,

@@ -67,7 +67,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"widget": {"enabled": "yes"}}, "widget.enabled"),
     ({"widget": {"theme": "pink"}}, "widget.theme"),
     ({"widget": {"daily_message_limit": -1}}, "widget.daily_message_limit"),
-    ({"widget": {"daily_message_limit": 2**40}}, "widget"),
+    ({"widget": {"daily_message_limit": 2**40}}, "widget.daily_message_limit"),
     ({"is_active": 1}, "is_active"),
     ({"is_active": None}, "is_active"),
     ({"credentials": []}, "credentials"),
@@ -135,11 +135,24 @@ def test_what_is_no_exact_origin_is_refused(client_a: Client, origin: str) -> No
 
 
 def test_all_that_is_wrong_is_said_at_once(client_a: Client) -> None:
+    """What a field's form says, and what only the rules for its value say."""
+    widget = {"allowed_origins": ["nowhere"], "daily_message_limit": 2**40, "enabled": 1}
     wrong: dict[str, Any] = {
+        "name": "a\nb",
         "slug": "Not A Slug",
         "model": "nobody/knows",
-        "widget": {"allowed_origins": ["nowhere"]},
+        "top_k": 99,
+        "source_ids": ["x"],
+        "colour": "red",
     }
-    answer = post(client_a, {"name": "Bot", **wrong})
-    assert answer.status_code == 400
-    assert answer.json()["error"]["fields"].keys() == wrong.keys()
+    named = {*wrong, *(f"widget.{name}" for name in widget)}
+    bot = created(client_a)["id"]
+    for answer in (
+        post(client_a, {**wrong, "widget": widget}),
+        patch(client_a, bot, {**wrong, "widget": widget}),
+    ):
+        assert answer.status_code == 400
+        assert answer.json()["error"]["fields"].keys() == named
+    # What needs the tenant's rows, or another field.
+    wrong = {"source_ids": [str(uuid4())], "credentials": {"colour": "red"}}
+    assert patch(client_a, bot, wrong).json()["error"]["fields"].keys() == wrong.keys()

@@ -175,6 +175,15 @@ async def test_a_frame_that_cannot_be_served(
     await socket.disconnect()
 
 
+async def test_a_frame_is_told_all_that_is_wrong_with_it(house: House, token: str) -> None:
+    socket = await opened(token)
+    for kind, named in (("ask", {"bot_profile_id", "message", "x"}), ("stop", {"message_id", "x"})):
+        await socket.send_json_to({"type": kind, "message_id": 5, "x": 1})
+        fields = (await socket.receive_json_from(timeout=5))["fields"]
+        assert set(fields) >= named
+    await socket.disconnect()
+
+
 @pytest.mark.parametrize(
     "text", ["{", "[]", '{"id": "c1"}', '{"type": 1}', '{"type": "ping", "type": "ask"}',
              '{"type": "ping", "id": {}}', r'{"type": "nope", "id": "\ud800"}',

@@ -98,6 +98,19 @@ def test_wrong_types_and_sizes(call: Operation, world: World) -> None:
 
 
 @ALL
+def test_all_that_is_wrong_is_named_at_once(call: Operation, world: World) -> None:
+    """Wrong types in every other field, the others left out, and a stray one."""
+    wrong: dict[str, Any] = {
+        name: {} if kind_of(schema) == "array" else []
+        for name, schema in list(call.body.items())[::2]
+    }
+    missing = set() if call.method == "patch" else set(call.required) - wrong.keys()
+    answer = sent(call, world, {**wrong, "stray": 1})
+    refused(answer, wrong)
+    assert set(answer.json()["error"]["fields"]) >= {"stray", *wrong, *missing}, seen(answer)
+
+
+@ALL
 def test_missing_fields(call: Operation, world: World) -> None:
     for name in call.required:
         body = {key: value for key, value in body_of(call, world).items() if key != name}

@@ -90,6 +90,23 @@ def test_a_wrong_option_is_named(client_a: Client, kind: str, options: Any, fiel
     assert client_a.get(f"/v1/sources/{source['id']}").json() == source
 
 
+def test_all_that_is_wrong_is_said_at_once(client_a: Client) -> None:
+    wrong = {"name": "a\nb", "options": {"depth": "x", "prune": 1, "colour": "red"}}
+    rules = {"refresh": "daily", "url": "https://example.com/", "content": "\x20"}
+    options = {"options.depth", "options.prune", "options.colour"}
+    for body, named in (
+        ({**wrong, "stray": 1, "type": "text"}, {"name", "stray", *options}),
+        ({**rules, "name": "x", "type": "text"}, set(rules)),
+        (
+            {**rules, "options": {"depth": 1}, "name": "x", "type": "file"},
+            {*rules, "options.depth"},
+        ),
+    ):
+        answer = post(client_a, body)
+        assert answer.status_code == 400
+        assert set(answer.json()["error"]["fields"]) == named
+
+
 def test_a_password_is_kept_sealed_and_never_read_back(client_a: Client, tenant: Tenant) -> None:
     source = post(client_a, {**CRAWL, "options": {"password": "open sesame"}}).json()
     assert source["options"]["password_set"] is True

@@ -124,6 +124,14 @@ def test_an_expired_token_is_refused(tenant: Tenant) -> None:
     assert client_for(raw).get("/v1/tenants/me").status_code == 401
 
 
+def test_all_that_is_wrong_with_a_new_one_is_said_at_once(tenant: Tenant) -> None:
+    wrong = {"name": "", "scopes": ["read", "read"], "expires_at": "2020-01-01T00:00:00Z", "x": 1}
+    answer = client_for(token_of(tenant)).post(
+        "/v1/api-tokens", wrong, content_type="application/json"
+    )
+    assert answer.json()["error"]["fields"].keys() == wrong.keys()
+
+
 def test_last_used_is_noted_at_most_once_a_minute(tenant: Tenant) -> None:
     raw = token_of(tenant)
     client_for(raw).get("/v1/tenants/me")
