@@ -8,6 +8,7 @@ from posixpath import dirname, join, normpath
 from lxml import etree
 
 from ingestion.parsing.document import clean_title
+from ingestion.parsing.number_formats import shown_text
 from ingestion.parsing.safe_zip import SafeArchive
 
 # Points of one chart that are told in full.
@@ -82,9 +83,31 @@ def chart_rows(archive: SafeArchive, part: str) -> tuple[str, list[list[str]]]:
 
 
 def _points(element: etree._Element | None) -> list[str]:
+    """What stands at each place of a series; groups of categories come before those in them."""
     if element is None:
         return []
-    return [one.text or "" for one in below(element, "v")][:_MOST_POINTS]
+    code = next((one.text or "" for one in below(element, "formatCode")), "")
+    levels = list(below(element, "lvl")) or [element]
+    columns = [_placed(level, code) for level in levels]
+    height = min(_MOST_POINTS, 1 + max((max(one, default=-1) for one in columns), default=-1))
+    points = []
+    groups = [""] * len(columns)
+    for place in range(height):
+        for at, column in enumerate(columns):
+            groups[at] = column.get(place, groups[at] if at else "")
+        points.append(" ".join(one for one in reversed(groups) if one))
+    return points
+
+
+def _placed(level: etree._Element, code: str) -> dict[int, str]:
+    """Places of points to what they show; most name theirs, all stand in its order."""
+    found: dict[int, str] = {}
+    for point in below(level, "pt"):
+        place = value_of(point, "idx")
+        at = int(place) if place.isdecimal() and len(place) < 9 else len(found)
+        words = "".join(one.text or "" for one in below(point, "v"))
+        found[at] = shown_text(words, value_of(point, "formatCode") or code)
+    return found
 
 
 def _words(element: etree._Element | None) -> str:

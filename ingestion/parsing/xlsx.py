@@ -6,7 +6,6 @@ cells really stand is looked up before (``xlsx_rows``).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from io import BytesIO
@@ -14,98 +13,120 @@ from io import BytesIO
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from ingestion.parsing.document import Built, ContentLimits, DocumentBuilder
-from ingestion.parsing.ooxml import below, chart_rows, core_title
+from ingestion.parsing.number_formats import plain_number, shown_number
+from ingestion.parsing.number_moments import shown_moment
+from ingestion.parsing.ooxml import core_title
 from ingestion.parsing.safe_zip import DAMAGED, SafeArchive
 from ingestion.parsing.tables import add_table
-from ingestion.parsing.xlsx_rows import filled_rows, pulled_together, sheets_of
+from ingestion.parsing.xlsx_beside import Beside
+from ingestion.parsing.xlsx_book import formats_of, sheet_parts
+from ingestion.parsing.xlsx_rows import Places, places, pulled_together, sheets_of
 from minirag.errors import UnreadableSource
-
-_CHART = re.compile(r"^xl/charts/chart[^/]*\.xml$")
-_COMMENTS = re.compile(r"^xl/(?:comments[^/]*|comments/[^/]+)\.xml$")
 
 Cell = int | float | str | bool | time | date | datetime | timedelta
 
 
 def parse_xlsx(data: bytes, limits: ContentLimits) -> Built:
-    """Values as shown, sheet by sheet, then charts and comments.
+    """Values as shown, sheet by sheet, each with its comments, text boxes and charts.
 
     Raises ``UnreadableSource``: damaged, locked, a bomb, or past the limits of rows and columns.
     """
     archive = SafeArchive(data, limits)
-    filled = {name: filled_rows(archive, name, limits) for name in sheets_of(archive)}
+    filled = {name: places(archive, name, limits) for name in sheets_of(archive)}
     for name in archive.names():
         if name not in filled and name.startswith("xl/") and name.endswith(".xml"):
             for _ in archive.pieces(name):
                 pass  # only counted: calamine inflates without asking
-    if far := {name: found for name, found in filled.items() if found and found[-1] > limits.rows}:
+    rows = {name: found.rows for name, found in filled.items() if found.rows}
+    if far := {name: found for name, found in rows.items() if found[-1] > limits.rows}:
         data = pulled_together(archive, far)
-    builder = DocumentBuilder()
+        moved = SafeArchive(data, limits)
+        filled |= {name: places(moved, name, limits) for name in far}
+    reader = _Reader(archive, filled, limits)
     try:
-        workbook = CalamineWorkbook.from_filelike(BytesIO(data))
-        left = limits.rows
-        for name in workbook.sheet_names:
-            left -= _add_sheet(builder, workbook, name, limits, left)
+        reader.read(CalamineWorkbook.from_filelike(BytesIO(data)))
     except (CalamineError, OSError, ValueError) as error:
         raise UnreadableSource(DAMAGED) from error
-    for name in archive.names():
-        if _CHART.match(name):
-            title, rows = chart_rows(archive, name)
-            builder.block(title)
-            add_table(builder, rows, header=True)
-        elif _COMMENTS.match(name):
-            for comment in below(archive.tree(name), "comment"):
-                builder.block("Comment: " + "".join(one.text or "" for one in below(comment, "t")))
-    return builder.build(core_title(archive))
+    return reader.builder.build(core_title(archive))
 
 
-def _add_sheet(
-    builder: DocumentBuilder,
-    workbook: CalamineWorkbook,
-    name: str,
-    limits: ContentLimits,
-    left: int,
-) -> int:
-    """Add the sheet; returns how many rows with anything in them it has."""
-    sheet = workbook.get_sheet_by_name(name)
-    builder.blank()
-    builder.heading(name, 1, name)
-    builder.blank()
-    block: list[list[str]] = []
-    count = 0
-    for row in _filled(sheet):
-        if any(row):
-            count += 1
-            if count > left:
-                raise UnreadableSource(f"There are more than {limits.rows:,} rows in it.")
-            if len(row) > limits.columns:
-                raise UnreadableSource(f"A sheet has more than {limits.columns:,} columns.")
-            block.append(row)
-            continue
-        _add_block(builder, block)
-        block = []
-    _add_block(builder, block)
-    return count
+class _Reader:
+    def __init__(
+        self, archive: SafeArchive, filled: dict[str, Places], limits: ContentLimits
+    ) -> None:
+        self.builder = DocumentBuilder()
+        self._archive = archive
+        self._filled = filled
+        self._limits = limits
+        self._formats = formats_of(archive)
+        self._left = limits.rows
+
+    def read(self, workbook: CalamineWorkbook) -> None:
+        parts = sheet_parts(self._archive)
+        beside = Beside(self._archive, self.builder)
+        for name in workbook.sheet_names:
+            part = parts.get(name, "")
+            self.builder.blank()
+            self.builder.heading(name, 1, name)
+            self.builder.blank()
+            self._cells(workbook.get_sheet_by_name(name), self._filled.get(part.lower()))
+            beside.add(part)
+        beside.add_left()
+
+    def _cells(self, sheet: CalamineSheet, known: Places | None) -> None:
+        block: list[list[str]] = []
+        for row in self._rows(sheet, known or Places([])):
+            if any(row):
+                self._left -= 1
+                if self._left < 0:
+                    raise UnreadableSource(f"There are more than {self._limits.rows:,} rows in it.")
+                if len(row) > self._limits.columns:
+                    raise UnreadableSource(
+                        f"A sheet has more than {self._limits.columns:,} columns."
+                    )
+                block.append(row)
+                continue
+            _add_block(self.builder, block)
+            block = []
+        _add_block(self.builder, block)
+
+    def _rows(self, sheet: CalamineSheet, known: Places) -> Iterator[list[str]]:
+        """Rows of words; a merged cell stands in every row and column that it covers."""
+        top, left = sheet.start or (0, 0)
+        merged = _merged(sheet, top, left)
+        words: dict[tuple[int, int], str] = {}
+        for number, cells in enumerate(sheet.iter_rows()):
+            row = [
+                cell if isinstance(cell, str) else self._shown(
+                    cell, known.style(number + top + 1, column + left + 1)
+                )
+                for column, cell in enumerate(cells)
+            ]  # fmt: skip
+            for column in range(len(row)) if merged else ():
+                origin = merged.get((number, column))
+                if origin == (number, column):
+                    words[origin] = row[column]
+                elif origin is not None and not row[column]:
+                    row[column] = words.get(origin, "")
+            yield row
+
+    def _shown(self, cell: Cell, style: int) -> str:
+        code = self._formats.get(style, "")
+        if isinstance(cell, bool | str) or not code:
+            return as_words(cell)
+        if isinstance(cell, int | float):
+            return shown_number(float(cell), code)
+        return shown_moment(cell, code) or as_words(cell)
 
 
-def _filled(sheet: CalamineSheet) -> Iterator[list[str]]:
-    """Rows of words; a merged cell stands in every row and column that it covers."""
+def _merged(sheet: CalamineSheet, top: int, left: int) -> dict[tuple[int, int], tuple[int, int]]:
+    """Places that a merged cell covers to the one that holds its words."""
     merged: dict[tuple[int, int], tuple[int, int]] = {}
-    top, left = sheet.start or (0, 0)
-    width = sheet.width
     for (first_row, first_column), (last_row, last_column) in sheet.merged_cell_ranges or ():
         for row in range(first_row - top, min(last_row - top, sheet.height - 1) + 1):
-            for column in range(first_column - left, min(last_column - left, width - 1) + 1):
+            for column in range(first_column - left, min(last_column - left, sheet.width - 1) + 1):
                 merged[row, column] = (first_row - top, first_column - left)
-    words: dict[tuple[int, int], str] = {}
-    for number, cells in enumerate(sheet.iter_rows()):
-        row_words = [as_words(cell) for cell in cells]
-        for column in range(len(row_words)):
-            origin = merged.get((number, column)) if merged else None
-            if origin == (number, column):
-                words[origin] = row_words[column]
-            elif origin is not None and not row_words[column]:
-                row_words[column] = words.get(origin, "")
-        yield row_words
+    return merged
 
 
 def _add_block(builder: DocumentBuilder, block: list[list[str]]) -> None:
@@ -132,7 +153,7 @@ def as_words(cell: Cell) -> str:
     if isinstance(cell, bool):
         return "TRUE" if cell else "FALSE"
     if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
+        return plain_number(cell)
     if isinstance(cell, datetime):
         midnight = cell.time() == time()
         return cell.date().isoformat() if midnight else cell.isoformat(" ", "seconds")

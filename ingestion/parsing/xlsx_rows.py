@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 import zipfile
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 
 from ingestion.parsing.document import ContentLimits
@@ -20,34 +22,69 @@ _TAG = re.compile(rb"<(?:\w+:)?(c|row|mergeCell)\b([^<>]{0,400})>")
 _PLACE = re.compile(
     rb"""(\br(?:ef)?=["'])([A-Z]{0,3})(\d{0,7})(?:(:[A-Z]{1,3})(\d{1,7}))?(?=["'])"""
 )
+_STYLE = re.compile(rb"""\bs=["'](\d{1,5})["']""")
 _SHEET = re.compile(r"^xl/worksheets/[^/]+\.xml$")
 # No tag that matters is longer.
 _TAG_BYTES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """``rows``: numbers of those with a cell that is not empty, from 1 on, and cells' styles."""
+
+    rows: list[int]
+    # Column to the rows from which on its cells have another style, and those styles: as good as
+    # always they change with the column only.
+    _styles: dict[int, tuple[array[int], array[int]]] = field(default_factory=dict)
+
+    def add_style(self, row: int, column: int, style: int) -> None:
+        rows, styles = self._styles.setdefault(column, (array("L"), array("L")))
+        if style != (styles[-1] if styles else 0):
+            rows.append(row)
+            styles.append(style)
+
+    def style(self, row: int, column: int) -> int:
+        """The style of the cell there, both counted from 1; 0 where none is named."""
+        rows, styles = self._styles.get(column, (array("L"), array("L")))
+        at = bisect_right(rows, row)
+        return styles[at - 1] if at else 0
 
 
 def sheets_of(archive: SafeArchive) -> list[str]:
     return [name for name in archive.names() if _SHEET.match(name)]
 
 
-def filled_rows(archive: SafeArchive, part: str, limits: ContentLimits) -> list[int]:
-    """Numbers of the rows with a cell that is not empty.
+def places(archive: SafeArchive, part: str, limits: ContentLimits) -> Places:
+    """Where the cells of the sheet ``part`` stand that are not empty.
 
-    Raises ``UnreadableSource`` where there are more of them, or of columns, than a table may have.
+    Raises ``UnreadableSource`` where there are more rows, or columns, than a table may have.
     """
     found: set[int] = set()
-    row = 0
+    seen = Places([])
+    row = column = 0
     for piece in _whole_tags(archive, part):
         for tag, facts in _TAG.findall(piece):
             place = _PLACE.search(facts)
             if tag == b"row":
-                row = int(place[3] or 0) if place else row + 1
-            elif tag == b"c" and not facts.endswith(b"/"):
-                if place and _column(place[2]) > limits.columns:
-                    raise UnreadableSource(f"A sheet has more than {limits.columns:,} columns.")
-                found.add(int(place[3] or 0) if place else row)
+                row, column = int(place[3] or 0) if place else row + 1, 0
+                continue
+            if tag != b"c":
+                continue
+            column = _column(place[2]) if place else column + 1
+            if facts.endswith(b"/"):
+                continue
+            if column > limits.columns:
+                raise UnreadableSource(f"A sheet has more than {limits.columns:,} columns.")
+            if place:
+                row = int(place[3] or 0)
+            found.add(row)
+            if style := _STYLE.search(facts):
+                seen.add_style(row, column, int(style[1]))
+            else:
+                seen.add_style(row, column, 0)
         if len(found) > limits.rows:
             raise UnreadableSource(f"A sheet has more than {limits.rows:,} rows.")
-    return sorted(found)
+    return replace(seen, rows=sorted(found))
 
 
 def pulled_together(archive: SafeArchive, sheets: dict[str, list[int]]) -> bytes:
