@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from itertools import chain, islice
 
 from ingestion.parsing.document import DocumentBuilder
+from ingestion.parsing.table_header import looks_like_header
 
 _JOINT = " | "
 # Characters of rows under one header line: so many fit into the smallest passage in use.
 _GROUP = 900
 # A longer first row is no header but a layout's text.
 _MOST_HEADER = 400
+# Rows that tell whether the one above them is a header.
+_LOOKED_AT = 50
 # Columns that a cell may cover, and characters that covered places may add to one table.
 _MOST_SPAN = 200
 _MOST_REPEATED = 1_000_000
@@ -66,14 +69,14 @@ def add_table(
 ) -> None:
     """Add ``rows`` in groups, each a paragraph of its own under the header line again.
 
-    ``header`` says whether the first row is one; None looks at the first two.
+    ``header`` says whether the first row is one; None looks at those below it.
     """
     lines = iter(rows)
     first = list(next(lines, ()))
     if header is None:
-        second = list(next(lines, ()))
-        header = bool(second) and looks_like_header(first, second)
-        lines = chain([second], lines)
+        below = list(islice(lines, _LOOKED_AT))
+        header = looks_like_header(first, below)
+        lines = chain(below, lines)
     head = row_line(first)
     repeated = head if header and len(head) <= _MOST_HEADER else ""
     most = max(_GROUP, 3 * len(repeated))
@@ -88,13 +91,3 @@ def add_table(
         group.append(line)
         size += len(line)
     builder.block("\n".join(group))
-
-
-def looks_like_header(first: Sequence[str], second: Sequence[str]) -> bool:
-    """Whether ``first`` names columns: unlike the row below it where numbers stand."""
-    numbers = [_is_number(cell) for cell in first]
-    return not any(numbers) or numbers != [_is_number(cell) for cell in second]
-
-
-def _is_number(cell: str) -> bool:
-    return cell.strip().lstrip("+-$€£").replace(",", "").replace(".", "", 1).rstrip("%").isdigit()
