@@ -32,6 +32,7 @@ from sources.orphans import remove_orphans
 from tenants.idempotency import sweep_expired
 from tenants.models import Tenant
 from tenants.scope import platform_scope, tenant_scope
+from tenants.services.logins import sweep_logins
 
 log = logging.getLogger(__name__)
 
@@ -172,6 +173,7 @@ def delete_points(shelf: Shelf, doomed: set[UUID]) -> None:
 _STEPS: Mapping[str, Callable[[], int]] = {
     "stored files without a document": lambda: remove_orphans(_UPLOAD),
     "expired idempotency records": lambda: sweep_expired(),
+    "logins that are over": lambda: sweep_logins(),
     "points of jobs that broke off": sweep_leftovers,
     "indexes that are not needed": sweep_indexes,
     "tenants whose index is empty": empty_indexes,

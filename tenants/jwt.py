@@ -21,7 +21,7 @@ from tenants.models import LoginSession
 
 Kind = Literal["access", "refresh"]
 _ISSUER = "minirag"
-_REQUIRED = ["exp", "iat", "iss", "sub", "sid", "typ"]
+_REQUIRED = ["exp", "iat", "iss", "sub", "sid", "jti", "typ"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +41,16 @@ class Claims:
 
     user_id: UUID
     session_id: UUID
+    token_id: UUID
 
 
-def _encode(kind: Kind, session: LoginSession, expires_at: datetime) -> str:
+def _encode(kind: Kind, session: LoginSession, token_id: UUID, expires_at: datetime) -> str:
     claims: dict[str, Any] = {
         "iss": _ISSUER,
         "typ": kind,
         "sub": str(session.user_id),
         "sid": str(session.pk),
-        "jti": uuid.uuid4().hex,
+        "jti": token_id.hex,
         "iat": timezone.now(),
         "exp": expires_at,
     }
@@ -57,11 +58,11 @@ def _encode(kind: Kind, session: LoginSession, expires_at: datetime) -> str:
 
 
 def issue(session: LoginSession) -> TokenPair:
-    """A fresh access token, and a refresh token that ends with the login."""
+    """A fresh access token, and the login's refresh token, which ends with it."""
     soon = timezone.now() + timedelta(minutes=settings.JWT_ACCESS_MINUTES)
     return TokenPair(
-        _encode("access", session, min(soon, session.expires_at)),
-        _encode("refresh", session, session.expires_at),
+        _encode("access", session, uuid.uuid4(), min(soon, session.expires_at)),
+        _encode("refresh", session, session.refresh_id or uuid.uuid4(), session.expires_at),
     )
 
 
@@ -77,6 +78,6 @@ def verify(raw: str, kind: Kind) -> Claims:
         )
         if claims["typ"] != kind:
             raise Unauthenticated()
-        return Claims(UUID(claims["sub"]), UUID(claims["sid"]))
+        return Claims(UUID(claims["sub"]), UUID(claims["sid"]), UUID(claims["jti"]))
     except (jwt.PyJWTError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise Unauthenticated() from error

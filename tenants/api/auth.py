@@ -47,6 +47,10 @@ class Login(PublicView):
 
 
 class Refresh(PublicView):
+    """The refresh token that was sent is good no more: keep the one of the answer. One that is sent
+    again ends the login, but for a moment in which a request may be repeated.
+    """
+
     failures = {"POST": (ErrorCode.UNAUTHENTICATED,)}
 
     @extend_schema(
@@ -57,7 +61,8 @@ class Refresh(PublicView):
         auth=[],
     )
     def post(self, request: Request) -> Response:
-        return Response(TokenPairSerializer(refresh_login(self.body(RefreshInput)["refresh"])).data)
+        pair = refresh_login(request._request, self.body(RefreshInput)["refresh"])
+        return Response(TokenPairSerializer(pair).data)
 
 
 class AcceptInvitation(PublicView):

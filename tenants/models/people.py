@@ -98,9 +98,16 @@ class Membership(TenantOwned):
 
 
 class LoginSession(TenantOwned):
-    """One login that handed out JWTs. Revoking it ends its access and refresh tokens at once."""
+    """One login that handed out JWTs. Revoking it ends its access and refresh tokens at once.
+
+    A refresh token is good for one use: ``refresh_id`` is the one that is out (null for a login
+    from before tokens were counted), ``spent_id`` the last one used, at ``rotated_at``.
+    """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="login_sessions")
+    refresh_id = models.UUIDField(null=True, default=uuid.uuid4, editable=False)
+    spent_id = models.UUIDField(null=True, editable=False)
+    rotated_at = models.DateTimeField(null=True, editable=False)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
 

@@ -29,7 +29,7 @@ class LoginInput(StrictSerializer):
 
 class TokenPairSerializer(serializers.Serializer[Any]):
     access = serializers.CharField(help_text="JWT, 15 minutes.")
-    refresh = serializers.CharField(help_text="JWT, 7 days from the login.")
+    refresh = serializers.CharField(help_text="JWT, 7 days from the login, good for one use.")
 
 
 class RefreshInput(StrictSerializer):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.contrib.auth import authenticate, password_validation, user_logged_in
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -78,14 +79,57 @@ def log_in(request: HttpRequest, email: str, password: str, slug: str | None) ->
     return open_login(membership, request)
 
 
-def refresh_login(raw: str) -> jwt.TokenPair:
-    """A new pair for a login that still stands. Raises ``Unauthenticated``."""
+def refresh_login(request: HttpRequest, raw: str) -> jwt.TokenPair:
+    """A new pair for a login that still stands; ``raw`` is good no more.
+
+    Raises ``Unauthenticated``. A token that was used before is in two hands, and nobody can tell
+    which of them is the thief's: the login ends.
+    """
     claims = jwt.verify(raw, "refresh")
     with platform_scope("authentication: the tenant follows from the refresh token"):
         session = live_session(claims.session_id, claims.user_id)
-        if session is None or active_membership(session.tenant_id, claims.user_id) is None:
+        place = active_membership(session.tenant_id, claims.user_id) if session else None
+    if session is None or place is None:
+        raise Unauthenticated()
+    with tenant_scope(session.tenant_id):
+        if not _rotate(session, claims.token_id):
+            info = info_of(request)
+            auth = context_of(place, ip=info.ip, request_id=info.request_id, session=session)
+            _end_stolen(auth, session)
             raise Unauthenticated()
     return jwt.issue(session)
+
+
+def _rotate(session: LoginSession, used: UUID) -> bool:
+    """Let the token ``used`` be followed by another. False where it was used before.
+
+    One conditional UPDATE decides which of two requests is the first. The other one, of a client
+    that asked twice or did not hear the answer, gets the first one's token for a short while.
+    """
+    fresh, now = uuid4(), timezone.now()
+    own: Any = LoginSession.objects.filter(pk=session.pk)
+    if own.filter(Q(refresh_id=used) | Q(refresh_id__isnull=True)).update(
+        refresh_id=fresh, spent_id=used, rotated_at=now
+    ):
+        session.refresh_id = fresh
+        return True
+    session.refresh_from_db(fields=["refresh_id", "spent_id", "rotated_at"])
+    grace = timedelta(seconds=settings.MINIRAG_REFRESH_GRACE_SECONDS)
+    return session.spent_id == used and now - (session.rotated_at or now) <= grace
+
+
+@transaction.atomic
+def _end_stolen(auth: AuthContext, session: LoginSession) -> None:
+    LoginSession.objects.filter(pk=session.pk).update(revoked_at=timezone.now())
+    detail = {"reason": "used before: the login was ended"}
+    audit.record(auth, "auth.refresh", session, detail=detail, outcome="unauthenticated")
+
+
+def sweep_logins() -> int:
+    """Delete logins that ended or ran out; needs a platform scope. Returns how many."""
+    over = Q(revoked_at__isnull=False) | Q(expires_at__lt=timezone.now())
+    deleted, _ = LoginSession.objects.filter(over).delete()
+    return int(deleted)
 
 
 @transaction.atomic

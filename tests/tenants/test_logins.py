@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import MD5PasswordHasher
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from tenants.models import AuditEvent, Tenant
+from ingestion.housekeeping import keep_house
+from tenants import jwt
+from tenants.models import AuditEvent, LoginSession, Tenant
 from tenants.scope import platform_scope
 from tests.cast import PASSWORD, client_for, person
 
@@ -40,6 +46,92 @@ def test_login_refresh_me(tenant: Tenant) -> None:
     assert client_for(fresh.json()["access"]).get("/v1/auth/me").status_code == 200
     with platform_scope("tests"):
         assert AuditEvent.objects.get(action="auth.login").actor == "p@acorn.test"
+
+
+def refresh(token: str) -> Any:
+    return Client().post("/v1/auth/refresh", {"refresh": token}, content_type=JSON)
+
+
+def rotated_ago(seconds: float) -> None:
+    with platform_scope("tests"):
+        LoginSession.objects.update(rotated_at=timezone.now() - timedelta(seconds=seconds))
+
+
+def test_a_used_refresh_token_that_comes_again_ends_the_login(tenant: Tenant) -> None:
+    person(tenant, email="p@acorn.test")
+    first, other = (login(email="p@acorn.test", password=PASSWORD).json() for _ in "ab")
+    second = refresh(first["refresh"]).json()
+    assert second["refresh"] != first["refresh"]
+    third = refresh(second["refresh"]).json()
+    answer = refresh(first["refresh"])
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "unauthenticated")
+    assert refresh(third["refresh"]).status_code == 401
+    for pair in (first, second, third):
+        assert client_for(pair["access"]).get("/v1/auth/me").status_code == 401
+    assert client_for(other["access"]).get("/v1/auth/me").status_code == 200
+    assert refresh(other["refresh"]).status_code == 200
+    with platform_scope("tests"):
+        told = AuditEvent.objects.get(action="auth.refresh")
+    assert (told.outcome, told.actor) == ("unauthenticated", "p@acorn.test")
+
+
+def test_a_refresh_may_be_repeated_for_a_moment(tenant: Tenant, settings: Any) -> None:
+    """A client of two tabs, or one that did not hear the answer."""
+    settings.MINIRAG_REFRESH_GRACE_SECONDS = 30
+    person(tenant, email="p@acorn.test")
+    first = login(email="p@acorn.test", password=PASSWORD).json()["refresh"]
+    pairs = [refresh(first).json() for _ in "ab"]
+    for pair in pairs:
+        assert client_for(pair["access"]).get("/v1/auth/me").status_code == 200
+    # Both hold the same token: whichever goes on first, the other one may follow.
+    again = [refresh(pair["refresh"]) for pair in pairs]
+    assert [answer.status_code for answer in again] == [200, 200]
+    last = again[0].json()["refresh"]
+    assert refresh(last).status_code == 200
+    rotated_ago(31)
+    assert refresh(last).status_code == 401
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_refreshes_at_once_none_logs_out(tenant: Tenant) -> None:
+    person(tenant, email="p@acorn.test")
+    first = login(email="p@acorn.test", password=PASSWORD).json()["refresh"]
+    start = Barrier(4)
+
+    def ask() -> Any:
+        try:
+            start.wait()
+            return refresh(first).json()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        pairs = [future.result() for future in [pool.submit(ask) for _ in range(4)]]
+    with platform_scope("tests"):
+        out = LoginSession.objects.get().refresh_id
+    assert {jwt.verify(pair["refresh"], "refresh").token_id for pair in pairs} == {out}
+
+
+def test_a_login_from_before_tokens_were_counted_goes_on(tenant: Tenant) -> None:
+    person(tenant, email="p@acorn.test")
+    first = login(email="p@acorn.test", password=PASSWORD).json()["refresh"]
+    with platform_scope("tests"):
+        LoginSession.objects.update(refresh_id=None)
+    second = refresh(first).json()["refresh"]
+    assert refresh(second).status_code == 200
+    assert refresh(first).status_code == 401
+
+
+def test_logins_that_are_over_are_swept(tenant: Tenant) -> None:
+    person(tenant, email="p@acorn.test")
+    ended, over, live = (login(email="p@acorn.test", password=PASSWORD).json() for _ in "abc")
+    assert client_for(ended["access"]).post("/v1/auth/logout").status_code == 204
+    with platform_scope("tests"):
+        oldest = LoginSession.objects.filter(pk=jwt.verify(over["refresh"], "refresh").session_id)
+        oldest.update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert keep_house()["logins that are over"] == 2
+    assert refresh(ended["refresh"]).status_code == refresh(over["refresh"]).status_code == 401
+    assert refresh(live["refresh"]).status_code == 200
 
 
 def test_known_and_unknown_accounts_answer_alike(tenant: Tenant, other_tenant: Tenant) -> None:
