@@ -48,6 +48,9 @@ class BotsView(TenantView):
         responses={201: BotSerializer},
     )
     def post(self, request: Request) -> Response:
+        """Without a `slug` it gets one from its name; without a `model` it quotes its sources and
+        needs no key. `credentials` need scope `admin`.
+        """
         bot = create_bot(self.auth, **self.body(BotCreate))
         return Response(BotSerializer(bot).data, status=201)
 
@@ -75,6 +78,7 @@ class BotView(TenantView):
         responses=BotSerializer,
     )
     def patch(self, request: Request, **_: Any) -> Response:
+        """What is left out stays; null clears `credentials`, which need scope `admin`."""
         changes = self.body(BotUpdate, partial=True)
         bot = update_bot(self.auth, self.object("bot_profile_id"), **changes)
         return Response(BotSerializer(bot).data)
@@ -93,7 +97,7 @@ class BotView(TenantView):
 
 
 class BotCheckView(TenantView):
-    """Whether a bot's model answers."""
+    """Where the bot's model does not answer, `ok` is false and `error` says what to change."""
 
     scopes: ClassVar = {"POST": TokenScope.WRITE}
     actions: ClassVar = {"POST": "bot.check"}

@@ -18,7 +18,7 @@ from tenants.models import TokenScope
 
 
 class IngestJobsView(TenantView):
-    """The tenant's jobs."""
+    """Ingests, reindexes and deletions. `waiting_for` says in plain words what keeps a job."""
 
     scopes: ClassVar = {"GET": TokenScope.READ}
 
@@ -48,7 +48,7 @@ class IngestJobView(TenantView):
 
 
 class IngestJobCancelView(TenantView):
-    """Ending a job before its time."""
+    """A job that has ended, and a deletion, which cannot be taken back, are a `conflict`."""
 
     scopes: ClassVar = {"POST": TokenScope.WRITE}
     actions: ClassVar = {"POST": "ingest_job.cancel"}
@@ -68,7 +68,11 @@ class IngestJobCancelView(TenantView):
 
 
 class IngestJobRetryView(TenantView):
-    """Trying an ended job again."""
+    """The same job, as if it had not begun; what was embedded a short while ago is not paid again.
+
+    One that has not ended, or has succeeded, is a `conflict`. Where the same work waits already,
+    the answer is that job.
+    """
 
     scopes: ClassVar = {"POST": TokenScope.WRITE}
     actions: ClassVar = {"POST": "ingest_job.retry"}

@@ -77,7 +77,7 @@ class PreviewSerializer(serializers.Serializer[Any]):
 
 
 class SourcePreviewView(TenantView):
-    """Looking before leaping."""
+    """Reads the source as an ingest would. Where a limit ends the look, `complete` is false."""
 
     scopes: ClassVar = {"POST": TokenScope.WRITE}
     actions: ClassVar = {"POST": "source.preview"}

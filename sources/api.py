@@ -62,6 +62,9 @@ class SourcesView(TenantView):
         responses={201: SourceSerializer},
     )
     def post(self, request: Request) -> Response:
+        """`text` needs `content`; `url`, `sitemap` and `crawl` need `url`. Nothing is read before
+        an ingest is asked for.
+        """
         source = create_source(self.auth, **self.body(SourceCreate))
         return Response(SourceSerializer(access_source(self.auth, source.pk)).data, status=201)
 
@@ -91,6 +94,9 @@ class SourceView(TenantView):
         responses=SourceSerializer,
     )
     def patch(self, request: Request, **_: Any) -> Response:
+        """What is left out stays. `options` and `metadata` are merged, null takes a key back. The
+        type of a source stands for good.
+        """
         changes = self.body(SourceUpdate, partial=True)
         source = self.object("source_id")
         if "metadata" in changes:
@@ -103,12 +109,15 @@ class SourceView(TenantView):
         responses={202: IngestJobSerializer},
     )
     def delete(self, request: Request, **_: Any) -> Response:
+        """From this answer on the source is not found, and no search or chat returns its text. The
+        job clears the index; it cannot be cancelled.
+        """
         job = schedule_delete(self.auth, self.object("source_id"))
         return Response(IngestJobSerializer(job).data, status=202)
 
 
 class SourceIngestView(TenantView):
-    """Starting an ingest."""
+    """Answers with a job; a request while one waits joins it."""
 
     scopes: ClassVar = {"POST": TokenScope.WRITE}
     actions: ClassVar = {"POST": "source.ingest"}
@@ -129,7 +138,11 @@ class SourceIngestView(TenantView):
 
 
 class SourceUploadView(TenantView):
-    """Files for a source of type ``file``."""
+    """Files for a source of type `file`: all of a request are taken, or none.
+
+    A file of a name that the source has replaces it at the next ingest; the old version answers
+    until then.
+    """
 
     scopes: ClassVar = {"POST": TokenScope.WRITE}
     actions: ClassVar = {"POST": "source.upload"}
@@ -160,7 +173,7 @@ class SourceUploadView(TenantView):
 
 
 class SourceDocumentsView(TenantView):
-    """What a source holds."""
+    """What a source holds, files of archives and pages of sites included."""
 
     scopes: ClassVar = {"GET": TokenScope.READ}
     path_objects: ClassVar = {"source_id": access_source}

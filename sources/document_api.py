@@ -56,12 +56,13 @@ class DocumentView(TenantView):
         responses={202: IngestJobSerializer},
     )
     def delete(self, request: Request, **_: Any) -> Response:
+        """From this answer on no search or chat returns its text. An archive's files go too."""
         job = schedule_document_delete(self.auth, self.object("document_id"))
         return Response(IngestJobSerializer(job).data, status=202)
 
 
 class DocumentFileView(TenantView):
-    """The original of an uploaded document."""
+    """The original of an uploaded document; others have none and are not found."""
 
     scopes: ClassVar = {"GET": TokenScope.READ}
     failures: ClassVar = {"GET": (ErrorCode.UNREADABLE_SOURCE, ErrorCode.UNAVAILABLE)}
@@ -132,7 +133,7 @@ async def _blocks(file: IO[bytes]) -> AsyncIterator[bytes]:
 
 
 class DocumentChunksView(TenantView):
-    """A document's passages."""
+    """A document's passages, in the order of its text."""
 
     scopes: ClassVar = {"GET": TokenScope.READ}
     path_objects: ClassVar = {"document_id": access_document}
@@ -148,7 +149,7 @@ class DocumentChunksView(TenantView):
 
 
 class ChunkView(TenantView):
-    """One passage."""
+    """A passage that is not `enabled` stands in no answer, also after the next ingest."""
 
     scopes: ClassVar = {"PATCH": TokenScope.WRITE}
     actions: ClassVar = {"PATCH": "chunk.update"}

@@ -39,7 +39,7 @@ class CountsSerializer(serializers.Serializer[Any]):
 
 
 class OptionsSerializer(serializers.Serializer[Any]):
-    """Options as they act; each type has its own, see ``SourceOptions``."""
+    """Options as they act; each type has its own."""
 
     include = serializers.ListField(child=serializers.CharField(), required=False)
     exclude = serializers.ListField(child=serializers.CharField(), required=False)
@@ -139,7 +139,7 @@ class SourceCreate(SourceUpdate):
 
 
 class SourceSerializer(serializers.ModelSerializer[Source]):
-    """A source with its counts, which the query brought along."""
+    """A source with what it holds."""
 
     type = serializers.ChoiceField(choices=SourceType.choices)
     status = serializers.ChoiceField(choices=SourceStatus.choices)

@@ -28,7 +28,7 @@ from usage.serializers import (
 
 
 class UsageView(TenantView):
-    """Settled calls added up."""
+    """Settled calls added up; without `from`, those of the last 30 days. Days are UTC."""
 
     scopes: ClassVar = {"GET": TokenScope.READ}
 
@@ -55,7 +55,7 @@ class UsageView(TenantView):
 
 
 class UsageEventsView(TenantView):
-    """The ledger's rows."""
+    """One row for each call of a model, local ones included."""
 
     scopes: ClassVar = {"GET": TokenScope.READ}
 

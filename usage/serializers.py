@@ -101,7 +101,7 @@ class UsageSumSerializer(serializers.Serializer[UsageSum]):
         allow_null=True, help_text="Null where the price of any call is unknown."
     )
     known_cost_usd = serializers.CharField(help_text="The calls whose price is known.")
-    estimated = serializers.BooleanField(help_text="True where any count is an estimate.")
+    estimated = serializers.BooleanField(help_text="Whether any count is an estimate.")
 
     def to_representation(self, instance: UsageSum) -> dict[str, Any]:
         shown: dict[str, Any] = {

@@ -55,7 +55,6 @@ class SearchView(TenantView):
         responses=SearchOutput,
     )
     def post(self, request: Request) -> Response:
-        """Passages for a query, best first."""
         data = self.body(SearchInput)
         bot = access_bot(self.auth, data["bot_profile_id"]) if "bot_profile_id" in data else None
         sources = live_source_ids(bot) if bot else self._sources(data["source_ids"])

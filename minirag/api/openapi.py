@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import get_doc
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
@@ -41,6 +42,19 @@ _IDEMPOTENCY_KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="A repeat with the same key and body within 24 h gets the first answer again.",
 )
+
+
+def plain_words(result: Any, **_: Any) -> Any:
+    """The document without the marks of docstrings: one backtick, lines as long as they are."""
+    if isinstance(result, list):
+        return [plain_words(item) for item in result]
+    if not isinstance(result, dict):
+        return result
+    plain = {name: plain_words(item) for name, item in result.items()}
+    if isinstance(text := plain.get("description"), str):
+        paragraphs = text.replace("``", "`").split("\n\n")
+        plain["description"] = "\n\n".join(" ".join(one.split()) for one in paragraphs)
+    return plain
 
 
 class ErrorDetail(serializers.Serializer[Any]):
@@ -100,6 +114,18 @@ class Schema(AutoSchema):
         if declared is not None and "parser_classes" not in declared():
             return ["application/json"]
         return super().map_parsers()
+
+    def get_description(self) -> str:  # type: ignore[override]
+        """What the handler says, or its view, if that goes beyond what the summary says.
+
+        A view of several methods does with more than a title only.
+        """
+        methods = [name for name in self.view.http_method_names if hasattr(self.view, name)]
+        about = get_doc(type(self.view))
+        if len(set(methods) - {"head", "options"}) > 1 and "\n\n" not in about:
+            about = ""
+        text: str = get_doc(getattr(self.view, self.method.lower())) or about
+        return "" if text.rstrip(".") == self.get_summary() else text
 
     def get_override_parameters(self) -> list[Any]:
         found = list(super().get_override_parameters())

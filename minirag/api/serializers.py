@@ -148,7 +148,8 @@ def _judged(name: str, rule: Rule, value: Any) -> Any:
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """A serializer for input. Types are strict for JSON; form posts and queries hold text only."""
+    # No docstring: the OpenAPI document would give it to each input that has none of its own.
+    # Types are strict for JSON; form posts and queries hold text only.
 
     # What a service says of a field by itself, said here together with all that is wrong.
     rules: ClassVar[Mapping[str, Rule]] = {}
@@ -248,5 +249,9 @@ class NoParams(StrictQuery):
 class PageParams(StrictQuery):
     """Base for the filters of a list."""
 
-    limit = serializers.IntegerField(required=False, min_value=1, max_value=200)
-    cursor = serializers.CharField(required=False, max_length=2000)
+    limit = serializers.IntegerField(
+        required=False, min_value=1, max_value=200, help_text="Rows of a page; 50 without it."
+    )
+    cursor = serializers.CharField(
+        required=False, max_length=2000, help_text="Stands in `next` and `previous` of a page."
+    )

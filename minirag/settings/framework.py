@@ -88,6 +88,11 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "minirag.api.openapi.plain_words",
+    ],
     "SCHEMA_PATH_PREFIX": r"/v1",
     # Choices of fields that share a name, each under a name of its own.
     "ENUM_NAME_OVERRIDES": {

@@ -44,6 +44,9 @@ class ApiTokens(TenantView):
         responses={201: NewApiTokenSerializer},
     )
     def post(self, request: Request) -> Response:
+        """A token never grants more than its creator holds. `admin` holds `write`, which holds
+        `read`; `chat` is granted by itself. Only this answer holds `token`.
+        """
         made = create_api_token(self.auth, **self.body(ApiTokenInput))
         return Response(NewApiTokenSerializer(made.row, context={"raw": made.raw}).data, status=201)
 
@@ -67,5 +70,6 @@ class ApiTokenDetail(TenantView):
         operation_id="api_tokens_delete", summary="Revoke a token at once", responses={204: None}
     )
     def delete(self, request: Request, token_id: str) -> Response:
+        """It is refused from the next request on, and its open sockets close within seconds."""
         revoke_api_token(self.auth, self.object("token_id"))
         return Response(status=204)

@@ -15,7 +15,7 @@ from tenants.serializers import AuditEventSerializer, AuditParams
 
 
 class AuditEvents(TenantView):
-    """Who did what, newest first."""
+    """Changes, refused ones included: `outcome` is `ok` or the code of the refusal."""
 
     scopes = {"GET": TokenScope.ADMIN}
 

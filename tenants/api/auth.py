@@ -102,7 +102,7 @@ class Logout(TenantView):
 
 
 class Me(TenantView):
-    """Who the credential is, and what it may do."""
+    """Of an API token `user` and `role` are null."""
 
     scopes = {"GET": TokenScope.READ}
 

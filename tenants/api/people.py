@@ -45,6 +45,9 @@ class Users(TenantView):
         responses={201: InvitationSerializer},
     )
     def post(self, request: Request) -> Response:
+        """The link is yours to hand over: nothing is mailed. Who has no account yet sets a password
+        with it, who has one proves it by the present password.
+        """
         made = invite(self.auth, **self.body(InviteInput))
         shown = InvitationSerializer(made.membership, context={"link": made.link})
         return Response(shown.data, status=201)
@@ -71,6 +74,7 @@ class UserDetail(TenantView):
         responses=MemberSerializer,
     )
     def patch(self, request: Request, user_id: str) -> Response:
+        """Acts at the member's next request. Only owners change owners, and the last one stays."""
         data, member = self.body(RoleInput, partial=True), self.object("user_id")
         if "role" in data:
             member = change_role(self.auth, member, data["role"])
@@ -78,5 +82,6 @@ class UserDetail(TenantView):
 
     @extend_schema(operation_id="users_delete", summary="Remove a member", responses={204: None})
     def delete(self, request: Request, user_id: str) -> Response:
+        """Ends the membership with its logins and what its tokens may do. The last owner stays."""
         remove_member(self.auth, self.object("user_id"))
         return Response(status=204)

@@ -8,8 +8,12 @@ from minirag.api.moments import PeriodParams
 from minirag.api.serializers import PageParams
 from tenants.models import AuditEvent
 
+_ACTOR = "The e-mail of a person, the name of a token, or the id."
+
 
 class AuditEventSerializer(serializers.ModelSerializer[AuditEvent]):
+    """A change, or one that was refused."""
+
     class Meta:
         model = AuditEvent
         fields = [
@@ -29,5 +33,5 @@ class AuditEventSerializer(serializers.ModelSerializer[AuditEvent]):
 
 
 class AuditParams(PeriodParams, PageParams):
-    actor = serializers.CharField(max_length=254, required=False)
-    action = serializers.CharField(max_length=80, required=False)
+    actor = serializers.CharField(max_length=254, required=False, help_text=_ACTOR)
+    action = serializers.CharField(max_length=80, required=False, help_text="As `source.create`.")

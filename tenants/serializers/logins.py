@@ -21,6 +21,8 @@ def _password(**extra: Any) -> serializers.CharField:
 
 
 class LoginInput(StrictSerializer):
+    """An account and its password; `tenant` where it belongs to several."""
+
     # Not an e-mail field: what cannot be an account is answered as an unknown one.
     email = serializers.CharField(max_length=254)
     password = _password()
@@ -28,25 +30,35 @@ class LoginInput(StrictSerializer):
 
 
 class TokenPairSerializer(serializers.Serializer[Any]):
+    """Both tokens of a login."""
+
     access = serializers.CharField(help_text="JWT, 15 minutes.")
     refresh = serializers.CharField(help_text="JWT, 7 days from the login, good for one use.")
 
 
 class RefreshInput(StrictSerializer):
+    """The refresh token of the last answer."""
+
     refresh = serializers.CharField(max_length=2048)
 
 
 class PasswordInput(StrictSerializer):
+    """The present password and the new one."""
+
     old = _password()
     new = _password()
 
 
 class AcceptInput(StrictSerializer):
+    """What an invitation is accepted with."""
+
     token = serializers.CharField(max_length=100, help_text="Last part of the invitation's link.")
     password = _password(help_text="A new account's password, or the present one.")
 
 
 class MeSerializer(serializers.Serializer[Any]):
+    """Who asks. `user` and `role` are null where it is no person."""
+
     class _Tenant(serializers.Serializer[Any]):
         id = serializers.UUIDField()
         name = serializers.CharField()

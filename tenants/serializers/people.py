@@ -50,12 +50,16 @@ class InvitationSerializer(MemberSerializer):
 
 
 class InviteInput(StrictSerializer):
+    """Who is invited, and as what."""
+
     email = serializers.EmailField(max_length=254)
     role = serializers.ChoiceField(choices=Role.choices, help_text=Role.description())
     name = serializers.CharField(max_length=200, required=False, allow_blank=True)
 
 
 class RoleInput(StrictSerializer):
+    """What a member may do from now on."""
+
     role = serializers.ChoiceField(choices=Role.choices, help_text=Role.description())
 
 
@@ -93,6 +97,8 @@ class NewApiTokenSerializer(ApiTokenSerializer):
 
 
 class ApiTokenInput(StrictSerializer):
+    """A new token; without `expires_at` it stands until it is revoked."""
+
     rules = API_TOKEN_RULES
 
     name = serializers.CharField(max_length=200)

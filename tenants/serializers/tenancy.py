@@ -26,6 +26,8 @@ def credentials_hint(credentials: Credentials) -> str | None:
 
 
 class IndexSerializer(serializers.Serializer[Any]):
+    """The index that answers, and how far the one is that is built beside it."""
+
     model = serializers.CharField(help_text="The model whose vectors answer now.")
     dimensions = serializers.IntegerField(allow_null=True)
     state = serializers.ChoiceField(choices=["ready", "building"])
@@ -35,13 +37,17 @@ class IndexSerializer(serializers.Serializer[Any]):
 
 
 class LimitsSerializer(serializers.Serializer[Any]):
+    """What the platform grants; null is no limit."""
+
     documents = serializers.IntegerField(allow_null=True)
     bytes = serializers.IntegerField(allow_null=True)
     monthly_cost_usd = serializers.CharField(allow_null=True, help_text="Decimal string.")
 
 
 class TenantSerializer(serializers.ModelSerializer[Tenant]):
-    """The credential's own tenant. Context: ``wanted``, the embedding that was asked for last."""
+    """The credential's own tenant."""
+
+    # Context: ``wanted``, the embedding that was asked for last.
 
     embedding_model = serializers.SerializerMethodField(
         help_text="The model that was asked for last; `index.model` is the one that answers."
@@ -97,6 +103,8 @@ class TenantSerializer(serializers.ModelSerializer[Tenant]):
 
 
 class TenantChange(StrictSerializer):
+    """Changes of the tenant; what is left out stays."""
+
     rules = {"embedding_model": partial(validate_model, kind="embedding")}
 
     name = serializers.CharField(max_length=200, required=False)
@@ -115,11 +123,15 @@ class TenantChange(StrictSerializer):
 
 
 class TenantCreate(StrictSerializer):
+    """A tenant's name and its owner's address."""
+
     name = serializers.CharField(max_length=200)
     email = serializers.EmailField(max_length=254)
 
 
 class NewTenantSerializer(serializers.Serializer[Any]):
+    """A tenant with its owner's password and API token, shown once."""
+
     class _Tenant(serializers.Serializer[Any]):
         id = serializers.UUIDField()
         name = serializers.CharField()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from drf_spectacular.drainage import GENERATOR_STATS
@@ -77,6 +79,32 @@ def test_each_call_is_told_whole(call: Operation) -> None:
         assert call.media in (JSON, "multipart/form-data")
     ids = {one["name"]: one["schema"] for one in call.parameters("path")}
     assert all(ids[name].get("format") == "uuid" for name in call.path_ids)
+
+
+def descriptions(part: Any) -> Iterator[str]:
+    """Every text for a reader, wherever it stands."""
+    inner = part if isinstance(part, list) else part.values() if isinstance(part, dict) else ()
+    if isinstance(part, dict):
+        yield from (part[name] for name in ("summary", "description") if _is_text(part.get(name)))
+    for one in inner:
+        yield from descriptions(one)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def test_its_words_are_those_of_the_outside() -> None:
+    """Descriptions are made of docstrings; what a docstring says to us is not for clients."""
+    ours = re.compile(
+        r"``|(?<!\n)\n(?!\n)|\b(selector|service|serializer|queryset|docstring|invariant|DRF|Django"
+        r"|None|True|False|self|Raises?|dict|tuple|dataclass|scope is open)\b|minirag\.|\.py\b"
+    )
+    texts = list(descriptions(document()))
+    assert len(texts) > 500
+    assert not [text for text in texts if ours.search(text)]
+    for call in operations():
+        assert call.raw.get("description", "").rstrip(".") != call.raw["summary"]
 
 
 @ALL
