@@ -8,9 +8,11 @@ import logging
 import time
 from collections.abc import Mapping
 from contextlib import aclosing
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
+from channels.consumer import AsyncConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.db import DatabaseError
@@ -24,6 +26,8 @@ from chat.limits import StreamSlot
 from chat.models import Channel
 from chat.selectors import access_message
 from chat.services import request_stop
+from minirag.api.context import new_request_id
+from minirag.api.errors import error_body
 from minirag.api.limits import count_request
 from minirag.errors import (
     BadRequest,
@@ -44,11 +48,27 @@ IDLE = 4408
 BAD_PROTOCOL = 4409
 LIMIT = 4429
 OUR_FAULT = 1011
+# An extension of ASGI: a refused handshake with headers and a body.
+_WITH_BODY = "websocket.http.response"
 # Frames of any type per window; a client that goes on beyond it is not talking to a person.
 _FRAMES = 300
 _WINDOW_SECONDS = 10.0
 # Refused questions in a row after which the socket is closed.
 _REFUSALS = 20
+
+
+async def _deny(consumer: AsyncWebsocketConsumer, error: MiniRAGError) -> None:
+    """End a handshake with 403, and with the API's error body where the server can carry one."""
+    request_id = new_request_id()
+    log.info("websocket handshake %s refused: %s", request_id, error.code)
+    if _WITH_BODY not in consumer.scope.get("extensions", {}):
+        await consumer.close()
+        return
+    body = json.dumps(error_body(error, request_id)).encode()
+    headers = [(b"content-type", b"application/json"), (b"x-request-id", request_id.encode())]
+    start = {"type": f"{_WITH_BODY}.start", "status": HTTPStatus.FORBIDDEN, "headers": headers}
+    for message in (start, {"type": f"{_WITH_BODY}.body", "body": body}):
+        await AsyncConsumer.send(consumer, message)
 
 
 class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
@@ -65,8 +85,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         try:
             self.auth = await in_database(authenticate, self.scope)
         except MiniRAGError as error:
-            log.info("websocket handshake refused: %s", error.code)
-            await self.close()  # before acceptance: HTTP 403
+            await _deny(self, error)
             return
         await self.accept(PROTOCOL)
         self._watch = asyncio.create_task(self._keep_watch())
@@ -206,4 +225,4 @@ class UnknownPathConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
     """Refuses an unknown path in the handshake; without it Channels answers 500."""
 
     async def connect(self) -> None:
-        await self.close()
+        await _deny(self, NotFound())

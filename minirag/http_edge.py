@@ -30,6 +30,7 @@ _REASONS = {
 }
 _CODES = {
     400: "bad_request",
+    403: "forbidden",
     413: "too_large",
     414: "too_large",
     431: "too_large",

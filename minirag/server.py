@@ -20,7 +20,7 @@ from twisted.internet import defer
 
 from minirag.http_edge import RETRY_AFTER, RefusingChannel, edge_body, origin_form
 from minirag.metrics import count_refusal
-from minirag.websockets import GOING_AWAY, HeardSocket, HeardSocketFactory
+from minirag.websockets import DENIAL, GOING_AWAY, HeardSocket, HeardSocketFactory
 
 logger = logging.getLogger(__name__)
 
@@ -144,6 +144,11 @@ class EmbeddedServer(Server):  # type: ignore[misc]
         self.last_words = last_words
         self.before_stop = before_stop
         self.failed = False
+
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        if isinstance(protocol, HeardSocket):
+            scope["extensions"] = {DENIAL: {}}
+        return super().create_application(protocol, scope)
 
     def run(self) -> None:
         super().run()

@@ -127,7 +127,7 @@ class ChatView(AsyncWidgetView):
 
 
 class StopView(AsyncWidgetView):
-    """Ends an answer under way; the text so far stays."""
+    """The text so far stays. An answer that has ended stays as it is."""
 
     scopes = {"POST": TokenScope.CHAT}
     path_objects = {"message_id": access_message}

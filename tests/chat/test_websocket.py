@@ -14,11 +14,12 @@ from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
 from django.db import OperationalError
 
+from chat.models import Message
 from chat.routing import websocket_urlpatterns
 from tenants import widget_tokens
 from tenants.models import ApiToken
 from tenants.scope import tenant_scope
-from tests.cast import token_of
+from tests.cast import BearerAsyncClient, token_of
 from tests.chat.conftest import House, SteeredModel
 
 pytestmark = pytest.mark.usefixtures("quiet_end")
@@ -116,6 +117,35 @@ async def test_stop(house: House, token: str, steered: SteeredModel) -> None:
     await socket.disconnect()
 
 
+async def test_a_stop_says_the_same_as_over_http(house: House, token: str) -> None:
+    """One that comes too late is none the worse for it; a question cannot be stopped."""
+    house.chat.enqueue("Seven days.")
+    socket, api = await opened(token), BearerAsyncClient(token)
+    await socket.send_json_to(ask(house))
+    done = (await hear(socket, is_last))[-1]
+    question = await sync_to_async(question_of)(house, done["message_id"])
+    for message_id, status, code in (
+        (done["message_id"], 200, None),
+        (question, 409, "conflict"),
+        (str(uuid.uuid4()), 404, "not_found"),
+    ):
+        answer = await api.post(
+            f"/v1/messages/{message_id}/stop", {}, content_type="application/json"
+        )
+        assert answer.status_code == status
+        await socket.send_json_to({"type": "stop", "id": "s", "message_id": message_id})
+        await socket.send_json_to({"type": "ping"})
+        frames = await hear(socket, lambda frame: bool(frame["type"] == "pong"))
+        assert [frame.get("code") for frame in frames[:-1]] == ([code] if code else [])
+    await socket.disconnect()
+
+
+def question_of(house: House, message_id: str) -> str:
+    with tenant_scope(house.tenant.pk):
+        answer = Message.objects.get(pk=message_id)
+        return str(Message.objects.get(chat=answer.chat_id, role="user").pk)
+
+
 @pytest.mark.parametrize("origin", [None, OWN, b"http://127.0.0.1:8000"])
 async def test_origins_of_tokens(house: House, token: str, origin: bytes | None) -> None:
     await (await opened(token, origin)).disconnect()
@@ -140,6 +170,27 @@ async def test_refused_in_the_handshake(
     filled = [offer.format(token=token, visitor=visitor) for offer in offers]
     accepted, _ = await dial("", origin, offers=filled).connect(timeout=5)
     assert accepted is False
+
+
+@pytest.mark.parametrize(
+    ("offer", "origin", "code"),
+    [
+        ("bearer.nobody", None, "unauthenticated"),
+        ("bearer.{token}", b"https://evil.example", "origin_refused"),
+        ("bearer.{reader}", None, "forbidden"),
+    ],
+)
+async def test_a_refusal_says_why_where_the_server_can(
+    house: House, token: str, offer: str, origin: bytes | None, code: str
+) -> None:
+    reader = await sync_to_async(token_of)(house.tenant, ("read",))
+    socket = dial("", origin, offers=["minirag.v1", offer.format(token=token, reader=reader)])
+    socket.scope["extensions"] = {"websocket.http.response": {}}
+    await socket.send_input({"type": "websocket.connect"})
+    start, body = [await socket.receive_output(timeout=5) for _ in range(2)]
+    error = json.loads(body["body"])["error"]
+    assert (start["status"], error["code"]) == (403, code)
+    assert dict(start["headers"])[b"x-request-id"].decode() == error["request_id"]
 
 
 async def test_a_token_without_chat_is_refused(house: House) -> None:

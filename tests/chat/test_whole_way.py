@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
@@ -115,8 +116,9 @@ def test_a_command_beside_the_server_asks_through_it(served: Served) -> None:
     assert "question: This field may not be blank." in field
 
 
-def dial(served: Served, path: str = "/ws/v1/chat") -> ClientConnection:
-    protocols = [Subprotocol("minirag.v1"), Subprotocol(f"bearer.{served.token}")]
+def dial(served: Served, path: str = "/ws/v1/chat", bearer: str | None = None) -> ClientConnection:
+    offers = ["minirag.v1", f"bearer.{bearer or served.token}"]
+    protocols = [Subprotocol(offer) for offer in offers]
     url = str(served.client.base_url).replace("http", "ws", 1).rstrip("/")
     return connect(url + path, subprotocols=protocols, max_size=None)
 
@@ -150,4 +152,24 @@ def test_what_the_server_itself_would_refuse_has_our_answers(served: Served) -> 
     assert closed.value.rcvd is not None and closed.value.rcvd.code == 4409
     with pytest.raises(InvalidStatus) as refused:
         dial(served, "/ws/v1/nothing")
-    assert refused.value.response.status_code == 403
+    told(refused.value.response, 403, "not_found")
+    with pytest.raises(InvalidStatus) as refused:
+        dial(served, bearer="nobody")
+    told(refused.value.response, 403, "unauthenticated")
+
+
+def test_a_handshake_that_is_none_has_our_shape(served: Served) -> None:
+    headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    answer = httpx.get(
+        f"http://127.0.0.1:{served.house.port}/ws/v1/chat", headers=headers, timeout=10
+    )
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (400, "bad_request")
+    assert answer.headers["X-Request-ID"] == error["request_id"]
+
+
+def told(answer: Any, status: int, code: str) -> None:
+    """The API's error body in the answer to a handshake."""
+    error = json.loads(answer.body)["error"]
+    assert (answer.status_code, error["code"]) == (status, code)
+    assert answer.headers["X-Request-ID"] == error["request_id"] and error["message"]
