@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
+from tenants.admin.audit_targets import name_targets
+from tenants.admin.audit_words import DEEDS, DeedFilter, told_detail, who
 from tenants.console import DomainAdmin, register
 from tenants.context import ActorKind
-from tenants.models import AuditEvent, TokenScope
+from tenants.models import AuditEvent, Tenant, TokenScope
 
 
 def record_platform_act(
@@ -34,13 +38,61 @@ def record_platform_act(
 @register(AuditEvent)
 class AuditEventAdmin(DomainAdmin):
     view_scope = TokenScope.ADMIN
-    list_display = ("created_at", "actor", "action", "object_type", "object_id", "outcome", "ip")
-    list_filter = ("action", "outcome", "actor_kind", "created_at")
+    list_display = ("created_at", "who", "did", "target", "shown_outcome", "address")
+    list_filter = (("action", DeedFilter), "outcome", "actor_kind", "created_at")
     fields = (
-        "created_at", "actor", "actor_kind", "action", "object_type", "object_id", "outcome",
-        "detail", "ip", "request_id",
+        "created_at", "who", "did", "target", "shown_outcome", "told", "address", "action",
+        "object_type", "object_id", "request_id",
     )  # fmt: skip
     search_fields = ("actor", "object_id", "request_id")
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         return lookup == "object_id__exact" or super().lookup_allowed(lookup, value, request)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        shown = super().get_changelist_instance(request)
+        name_targets(request, self.admin_site, shown.result_list)
+        held = {event.tenant_id for event in shown.result_list}
+        names = dict(Tenant.objects.filter(pk__in=held).values_list("pk", "name"))
+        for event in shown.result_list:
+            event.__dict__["of_tenant"] = names.get(event.tenant_id)
+        return shown
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        shown = super().get_list_display(request)
+        return shown if self.in_console else [shown[0], "tenant", *shown[1:]]
+
+    def get_object(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        event = super().get_object(request, *args, **kwargs)
+        if event is not None:
+            name_targets(request, self.admin_site, [event])
+        return event
+
+    @admin.display(description="tenant")
+    def tenant(self, row: Any) -> Any:
+        return row.of_tenant
+
+    @admin.display(description="who", ordering="actor")
+    def who(self, row: AuditEvent) -> str:
+        return who(row)
+
+    @admin.display(description="did", ordering="action")
+    def did(self, row: AuditEvent) -> str:
+        return DEEDS.get(row.action, row.action)
+
+    @admin.display(description="to what")
+    def target(self, row: Any) -> SafeString | str:
+        words: SafeString | str = row.target
+        return words
+
+    @admin.display(description="outcome", ordering="outcome")
+    def shown_outcome(self, row: AuditEvent) -> str:
+        return "done" if row.outcome == "ok" else f"refused: {row.outcome}"
+
+    @admin.display(description="address", ordering="ip")
+    def address(self, row: AuditEvent) -> str | None:
+        return row.ip
+
+    @admin.display(description="more")
+    def told(self, row: AuditEvent) -> str:
+        return told_detail(row)
