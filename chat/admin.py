@@ -62,6 +62,7 @@ class ChatAdmin(DomainAdmin):
 
 @register(Message)
 class MessageAdmin(DomainAdmin):
+    belongs_to = "chat"
     empty_words = "No messages yet. They come with the first chat."
     list_display = (
         "created_at", "role", "beginning", "shown_status", "failure", "feedback_rating",
@@ -113,6 +114,7 @@ class MessageAdmin(DomainAdmin):
 
 @register(Citation)
 class CitationAdmin(DomainAdmin):
+    belongs_to = "message"
     empty_words = "No citations yet. Answers carry them."
     list_display = ("marker", "title", "page", "beginning", "verified", "created_at")
     list_filter = ("verified", "created_at")

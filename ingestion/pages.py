@@ -39,6 +39,7 @@ class PreviewPage(DomainAdmin):
             "subtitle": source.name,
             "opts": self.opts,
             "source": source,
+            "trail": self.trail(source),
         }
         if request.method == "POST":
             context |= self._looked(request, source)

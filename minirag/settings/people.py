@@ -24,6 +24,7 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
+AXES_ENABLE_ADMIN = False  # the platform has pages of its own for them
 AXES_USERNAME_CALLABLE = "tenants.lockout.username_of"
 AXES_LOCKOUT_CALLABLE = "tenants.lockout.locked_out"
 SILENCED_SYSTEM_CHECKS = [

@@ -197,6 +197,7 @@ class SourceAdmin(PreviewPage):
 
 @register(Document)
 class DocumentAdmin(DomainAdmin):
+    belongs_to = "source"
     delete_scope = TokenScope.WRITE
     empty_words = "No documents yet. They come from sources: add one, and let it be read."
     delete_words = (
@@ -246,6 +247,7 @@ class DocumentAdmin(DomainAdmin):
 
 @register(Chunk)
 class ChunkAdmin(DomainAdmin):
+    belongs_to = "document"
     change_scope = TokenScope.WRITE
     empty_words = "No passages yet. Documents are cut into them when a source is read."
     list_display = ("beginning", "document", "ordinal", "page", "token_count", "enabled")

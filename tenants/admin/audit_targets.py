@@ -43,6 +43,15 @@ def name_targets(request: HttpRequest, site: admin.AdminSite, events: Iterable[A
         event.__dict__["target"] = words if row is None else _link(site, row, words)
 
 
+def object_of(request: HttpRequest, site: admin.AdminSite) -> Any:
+    """What a list of one object's events is about, while it is still there."""
+    kind, key = (request.GET.get(f"object_{name}__exact") for name in ("type", "id"))
+    for model, page in site._registry.items():
+        if kind and key and model._meta.model_name == kind:
+            return next(iter(_rows(page.get_queryset(request), [key])), None)
+    return None
+
+
 def _key(event: AuditEvent) -> tuple[str, str]:
     return event.object_type, event.object_id
 

@@ -10,9 +10,9 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from tenants.admin.audit_targets import name_targets
+from tenants.admin.audit_targets import name_targets, object_of
 from tenants.admin.audit_words import DEEDS, DeedFilter, told_detail, who
-from tenants.console import DomainAdmin, register
+from tenants.console import DomainAdmin, crumbs_of, register
 from tenants.context import ActorKind
 from tenants.models import AuditEvent, Tenant, TokenScope
 
@@ -48,6 +48,14 @@ class AuditEventAdmin(DomainAdmin):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         return lookup == "object_id__exact" or super().lookup_allowed(lookup, value, request)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Of one object only, it is that object's history."""
+        row = object_of(request, self.admin_site)
+        if row is None:
+            return super().changelist_view(request, extra_context)
+        more = {"title": "History", "trail": crumbs_of(self.admin_site, type(row), row)}
+        return super().changelist_view(request, {**more, "subtitle": str(row)})
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         shown = super().get_changelist_instance(request)

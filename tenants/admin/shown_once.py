@@ -25,6 +25,7 @@ class ShownOnce:
 
     admin_site: Any
     opts: Any
+    trail: Any
     add_form_template: Any = "admin/add_once.html"
 
     def add_view(
@@ -66,6 +67,7 @@ class ShownOnce:
             "title": title,
             "opts": self.opts,
             "back": self._list(),
+            "trail": self.trail(),
         }
         page = "admin/shown_once.html"
         response = TemplateResponse(request, page, context | {"secret": secret, "words": words})

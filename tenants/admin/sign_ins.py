@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from axes.models import AccessAttempt, AccessLog
 from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
@@ -34,9 +34,6 @@ _call(
     AccessLog, "sign-in", "sign-ins",
     attempt_time="signed in", logout_time="signed out", path_info="where",
 )  # fmt: skip
-for _theirs in (AccessAttempt, AccessLog, AccessFailureLog):
-    if admin.site.is_registered(_theirs):
-        admin.site.unregister(_theirs)
 
 
 @admin.register(AccessAttempt)

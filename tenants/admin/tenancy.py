@@ -135,6 +135,7 @@ class TenantAdmin(ShownOnce, DomainAdmin):
             "opts": self.opts,
             "tenant": tenant,
             "wrong": wrong,
+            "trail": self.trail(tenant),
         }
         return TemplateResponse(request, "admin/delete_tenant.html", context)
 

@@ -4,6 +4,7 @@ from tenants.console.base import DomainAdmin, ScopedInline, register
 from tenants.console.forms import DomainForm, LinesField
 from tenants.console.looks import NOTHING, bar, pill, told_error
 from tenants.console.sites import ConsoleSite, PlatformSite, console_site
+from tenants.console.trail import crumbs_of
 
 __all__ = [
     "NOTHING",
@@ -15,6 +16,7 @@ __all__ = [
     "ScopedInline",
     "bar",
     "console_site",
+    "crumbs_of",
     "pill",
     "register",
     "told_error",

@@ -180,18 +180,13 @@ class DomainAdmin(PageLooks):
         with self.acting(request, self.tenant_of(obj)) as auth:
             self.remove(auth, obj)
 
-    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
-        for row in queryset:
-            self.delete_model(request, row)
-
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         rows = list(objs)
         return [str(row) for row in rows], {self.opts.verbose_name_plural: len(rows)}, set(), []
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        words = {"delete_words": self.delete_words, **(kwargs.get("extra_context") or {})}
         try:
-            return super().delete_view(request, *args, **{**kwargs, "extra_context": words})
+            return super().delete_view(request, *args, **kwargs)
         except MiniRAGError as error:
             self.message_user(request, error.message, messages.ERROR)
             return HttpResponseRedirect(reverse(f"{self._route()}_changelist"))
@@ -241,7 +236,8 @@ class DomainAdmin(PageLooks):
         self, request: HttpRequest, object_id: str, extra_context: Any = None
     ) -> HttpResponse:
         url = reverse(f"{self.admin_site.name}:tenants_auditevent_changelist")
-        return HttpResponseRedirect(f"{url}?object_id__exact={object_id}")
+        kind = f"object_type__exact={self.opts.model_name}"
+        return HttpResponseRedirect(f"{url}?{kind}&object_id__exact={object_id}")
 
     def _route(self) -> str:
         return f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}"

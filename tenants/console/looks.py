@@ -12,6 +12,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
+from tenants.console.trail import Crumb, crumbs_of
+
 # Generic in the type stubs only.
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
@@ -50,7 +52,23 @@ class PageLooks(_ModelAdmin):
     empty_words: ClassVar[str] = ""
     # What a deletion takes with it.
     delete_words: ClassVar[str] = ""
+    # The field of the row that rows of this page belong to, for the way back.
+    belongs_to: ClassVar[str] = ""
     empty_value_display = NOTHING
+
+    def trail(self, row: Any = None) -> list[Crumb]:
+        """The way back from the page of ``row``, or from one below the list."""
+        return crumbs_of(self.admin_site, self.model, row)
+
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **more: Any
+    ) -> Any:
+        context["trail"] = self.trail(more.get("obj"))
+        return super().render_change_form(request, context, *args, **more)
+
+    def render_delete_form(self, request: HttpRequest, context: Any) -> Any:
+        context |= {"delete_words": self.delete_words, "trail": self.trail(context["object"])}
+        return super().render_delete_form(request, context)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
