@@ -92,7 +92,13 @@ def sum_usage(auth: AuthContext, period: Period, group_by: GroupBy) -> list[Usag
 
 def total_usage(auth: AuthContext, period: Period) -> UsageSum:
     """Everything in the period added up."""
-    return _sum(_settled(auth, period).aggregate(**_sums()))
+    return sum_of(list_events(auth, period))
+
+
+def sum_of(events: QuerySet[UsageEvent]) -> UsageSum:
+    """What has been settled of ``events``, added up."""
+    settled = events.filter(status=UsageStatus.SETTLED).order_by()
+    return _sum(settled.aggregate(**_sums()))
 
 
 def message_calls(message_id: UUID) -> Sequence[UsageEvent]:

@@ -8,13 +8,10 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.text import Truncator, capfirst
 
-from tenants.console import NOTHING
+from tenants.console import NOTHING, link_to, rows_of_kind
 from tenants.models import AuditEvent
 
 # Where an event's detail says what its object was called.
@@ -30,9 +27,8 @@ def name_targets(request: HttpRequest, site: admin.AdminSite, events: Iterable[A
     for event in events:
         ids[event.object_type].add(event.object_id)
     here = {}
-    for model, page in site._registry.items():
-        kind = model._meta.model_name or ""
-        for row in _rows(page.get_queryset(request), ids.get(kind, ())):
+    for kind, keys in ids.items():
+        for row in rows_of_kind(request, site, kind, keys):
             here[kind, str(row.pk)] = row
     gone = {event.object_id for event in events if _key(event) not in here}
     named = _names(gone - {""})
@@ -40,27 +36,17 @@ def name_targets(request: HttpRequest, site: admin.AdminSite, events: Iterable[A
         row = here.get(_key(event))
         name = str(row) if row is not None else named.get(event.object_id, "")
         words = _words(event.object_type, name)
-        event.__dict__["target"] = words if row is None else _link(site, row, words)
+        event.__dict__["target"] = words if row is None else link_to(site, row, words)
 
 
 def object_of(request: HttpRequest, site: admin.AdminSite) -> Any:
     """What a list of one object's events is about, while it is still there."""
     kind, key = (request.GET.get(f"object_{name}__exact") for name in ("type", "id"))
-    for model, page in site._registry.items():
-        if kind and key and model._meta.model_name == kind:
-            return next(iter(_rows(page.get_queryset(request), [key])), None)
-    return None
+    return next(iter(rows_of_kind(request, site, kind or "", [key] if key else [])), None)
 
 
 def _key(event: AuditEvent) -> tuple[str, str]:
     return event.object_type, event.object_id
-
-
-def _rows(rows: Any, ids: Iterable[str]) -> list[Any]:
-    try:
-        return list(rows.filter(pk__in=ids)) if ids else []
-    except (ValidationError, ValueError):
-        return []  # an id that is none of this kind's
 
 
 def _names(ids: set[str]) -> dict[str, str]:
@@ -83,9 +69,3 @@ def _words(kind: str, name: str) -> str:
     if short.lower().startswith(noun.lower()):
         return capfirst(short)
     return f"{capfirst(noun)} “{short}”" if short else f"{capfirst(noun)}, gone"
-
-
-def _link(site: admin.AdminSite, row: Any, words: str) -> str:
-    meta = row._meta
-    route = f"{site.name}:{meta.app_label}_{meta.model_name}_change"
-    return format_html('<a href="{}">{}</a>', reverse(route, args=[row.pk]), words)

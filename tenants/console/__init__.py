@@ -2,6 +2,7 @@
 
 from tenants.console.base import DomainAdmin, ScopedInline, register
 from tenants.console.forms import DomainForm, LinesField
+from tenants.console.links import link_by_id, link_to, rows_of_kind
 from tenants.console.looks import NOTHING, bar, pill, told_error
 from tenants.console.sites import ConsoleSite, PlatformSite, console_site
 from tenants.console.trail import crumbs_of
@@ -17,7 +18,10 @@ __all__ = [
     "bar",
     "console_site",
     "crumbs_of",
+    "link_by_id",
+    "link_to",
     "pill",
     "register",
+    "rows_of_kind",
     "told_error",
 ]

@@ -13,11 +13,11 @@ from django.db import models
 from django.forms import ModelChoiceField
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from minirag.errors import MiniRAGError
 from tenants.console.forms import DomainForm
+from tenants.console.links import link_to
 from tenants.console.looks import PageLooks
 from tenants.console.sites import ConsoleSite, console_site
 from tenants.context import ActorKind, AuthContext
@@ -263,8 +263,7 @@ class ScopedInline(_TabularInline):
 
     def linked(self, row: Any, words: object) -> SafeString:
         """``words`` as a link to the page of ``row`` on this site."""
-        route = f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_change"
-        return format_html('<a href="{}">{}</a>', reverse(route, args=[row.pk]), words)
+        return link_to(self.admin_site, row, words)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """All: times and the like are no form fields, and Django asks before it looks at rights."""

@@ -50,6 +50,8 @@ class PageLooks(_ModelAdmin):
 
     # For a list that holds nothing: what will stand there, and what to do next.
     empty_words: ClassVar[str] = ""
+    # Above the rows: what a reader of them should know.
+    list_words: ClassVar[str] = ""
     # What a deletion takes with it.
     delete_words: ClassVar[str] = ""
     # The field of the row that rows of this page belong to, for the way back.
@@ -76,6 +78,7 @@ class PageLooks(_ModelAdmin):
         context = {
             "title": capfirst(self.opts.verbose_name_plural),
             "empty_words": self.empty_words,
+            "list_words": self.list_words,
             **(extra_context or {}),
         }
         return super().changelist_view(request, context)
