@@ -5,11 +5,37 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from chat.models import Chat, Citation, Message
-from tenants.console import NOTHING, DomainAdmin, ScopedInline, pill, register, told_error
+from sources.models import Chunk, Document
+from tenants.console import NOTHING, DomainAdmin, ScopedInline, link_to, pill, register, told_error
+
+
+def with_places(rows: QuerySet[Citation]) -> QuerySet[Citation]:
+    """With whether the cited passage and document are still there to be read."""
+    live = {"deleted_at__isnull": True, "source__deleted_at__isnull": True}
+    document = Document.objects.filter(pk=OuterRef("document_id"), **live)
+    below = {f"document__{name}": value for name, value in live.items()}
+    passage = Chunk.objects.filter(pk=OuterRef("chunk_id"), **below)
+    found: QuerySet[Citation] = rows.annotate(
+        document_stands=Exists(document), passage_stands=Exists(passage)
+    )
+    return found
+
+
+def place_of(site: admin.AdminSite, row: Any) -> SafeString | str:
+    """The cited document and its passage, as links while they are there."""
+    title = row.title or "document"
+    if not row.document_stands:
+        return f"{title}, gone"
+    shown = link_to(site, Document(pk=row.document_id), title)
+    if not row.passage_stands:
+        return shown
+    return format_html("{}, {}", shown, link_to(site, Chunk(pk=row.chunk_id), "its passage"))
 
 
 class MessageInline(ScopedInline):
@@ -28,8 +54,15 @@ class MessageInline(ScopedInline):
 
 class CitationInline(ScopedInline):
     model = Citation
-    fields = ("opened", "title", "page", "quote", "verified")
+    fields = ("opened", "place", "page", "quote", "verified")
     ordering = ("ordinal",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Citation]:
+        return with_places(super().get_queryset(request))
+
+    @admin.display(description="from")
+    def place(self, row: Citation) -> SafeString | str:
+        return place_of(self.admin_site, row)
 
     @admin.display(description="marker")
     def opened(self, row: Citation) -> str:
@@ -116,9 +149,25 @@ class MessageAdmin(DomainAdmin):
 class CitationAdmin(DomainAdmin):
     belongs_to = "message"
     empty_words = "No citations yet. Answers carry them."
-    list_display = ("marker", "title", "page", "beginning", "verified", "created_at")
+    list_display = ("opened", "place", "page", "beginning", "verified", "created_at")
     list_filter = ("verified", "created_at")
     search_fields = ("title", "quote")
+    fields = ("message", "opened", "place", "headings", "page", "quote", "verified", "url")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Citation]:
+        return with_places(super().get_queryset(request))
+
+    @admin.display(description="marker", ordering="marker")
+    def opened(self, row: Citation) -> str:
+        return f"[{row.marker}]"
+
+    @admin.display(description="from", ordering="title")
+    def place(self, row: Citation) -> SafeString | str:
+        return place_of(self.admin_site, row)
+
+    @admin.display(description="headings")
+    def headings(self, row: Citation) -> str:
+        return " › ".join(row.heading_path) or NOTHING
 
     @admin.display(description="quote")
     def beginning(self, row: Citation) -> str:
