@@ -22,6 +22,8 @@ from tenants.models import Tenant
 from usage.models import MonthlySpend
 
 _LATELY = timedelta(days=7)
+# Bots that are looked at for what they lack.
+_MOST_BOTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +44,15 @@ def overview(tenant: Tenant | None, may_write: bool) -> dict[str, Any]:
         .values_list("status")
         .annotate(held=Count("pk"))
     )
-    bots = list(with_links(BotProfile.objects.order_by("created_at"))[:50])
+    bots = list(with_links(BotProfile.objects.order_by("created_at"))[:_MOST_BOTS])
     chats = Chat.objects.count()
     steps = _steps(states, bots, chats) if may_write else []
     return {
-        "figures": _figures(states, bots, chats),
+        "figures": _figures(states, bots, chats, may_write),
         "limits": _limits(tenant) if tenant is not None else [],
         "attention": _attention(states, bots),
         "steps": [] if all(step.done for step in steps) else steps,
-        "open_chats": [bot for bot in bots if bot.is_active and bot.widget_enabled][:5],
+        "open_chats": _open(bots)[:5],
     }
 
 
@@ -62,16 +64,42 @@ def _many(count: int, one: str, more: str) -> str:
     return f"{count} {one if count == 1 else more}"
 
 
-def _figures(states: dict[str, int], bots: list[BotProfile], chats: int) -> list[Line]:
+def _figures(
+    states: dict[str, int], bots: list[BotProfile], chats: int, may_write: bool
+) -> list[Line]:
+    """What there is, each with its list; what there is nothing of says what to do."""
     live = {"deleted_at__isnull": True, "source__deleted_at__isnull": True}
     documents = Document.objects.filter(status=DocumentStatus.READY, **live).count()
-    held = sum(states.values())
-    return [
-        Line(_many(held, "source", "sources"), _list("sources_source")),
-        Line(_many(documents, "document read", "documents read"), _list("sources_document")),
-        Line(_many(len(bots), "bot", "bots"), _list("bots_botprofile")),
-        Line(_many(chats, "chat", "chats"), _list("chat_chat")),
+    read = _list("sources_document", f"?status__exact={DocumentStatus.READY}")
+    held = BotProfile.objects.count() if len(bots) == _MOST_BOTS else len(bots)
+    found = [
+        (sum(states.values()), "source", "sources", _list("sources_source")),
+        (documents, "document read", "documents read", read),
+        (held, "bot", "bots", _list("bots_botprofile")),
+        (chats, "chat", "chats", _list("chat_chat")),
     ]
+    nothing = [
+        ("No sources yet: add one", reverse("console:sources_source_add")),
+        ("No document read yet: see the jobs", _list("ingestion_ingestjob")),
+        ("No bots yet: make one", reverse("console:bots_botprofile_add")),
+        ("No chats yet: ask something", _ask(bots)),
+    ]
+    return [
+        Line(_many(count, one, more), url)
+        if count or not may_write
+        else Line(*empty, kind="nothing-yet")
+        for (count, one, more, url), empty in zip(found, nothing, strict=True)
+    ]
+
+
+def _open(bots: list[BotProfile]) -> list[BotProfile]:
+    return [bot for bot in bots if bot.is_active and bot.widget_enabled]
+
+
+def _ask(bots: list[BotProfile]) -> str:
+    """The chat page of a bot that has one, else the list of bots."""
+    opened = _open(bots)
+    return f"/chat/{opened[0].widget_public_id}/" if opened else _list("bots_botprofile")
 
 
 def _limits(tenant: Tenant) -> list[str]:
@@ -117,7 +145,8 @@ def _attention(states: dict[str, int], bots: list[BotProfile]) -> list[Line]:
         found.append(Line(words, _list("ingestion_indexbuild"), "failed"))
     if active := IngestJob.objects.filter(state__in=ACTIVE_STATES).count():
         words = f"{_many(active, 'job is', 'jobs are')} waiting or running"
-        found.append(Line(words, _list("ingestion_ingestjob"), "running"))
+        chosen = f"?state__in={','.join(ACTIVE_STATES)}"
+        found.append(Line(words, _list("ingestion_ingestjob", chosen), "running"))
     return found
 
 
@@ -131,8 +160,6 @@ def _last_build() -> IndexBuild | None:
 def _steps(states: dict[str, int], bots: list[BotProfile], chats: int) -> list[Line]:
     """The way from an empty tenant to its first answer."""
     read = states.get(SourceStatus.READY, 0) + states.get(SourceStatus.PARTIAL, 0)
-    open_bot = next((bot for bot in bots if bot.is_active and bot.widget_enabled), None)
-    ask = f"/chat/{open_bot.widget_public_id}/" if open_bot else _list("bots_botprofile")
     return [
         Line(
             "Add a source: a text, files, a web page or a whole site",
@@ -143,7 +170,7 @@ def _steps(states: dict[str, int], bots: list[BotProfile], chats: int) -> list[L
         Line(
             "Make a bot that answers from it, and turn its widget on",
             reverse("console:bots_botprofile_add"),
-            done=open_bot is not None,
+            done=bool(_open(bots)),
         ),
-        Line("Ask it something on its chat page", ask, done=bool(chats)),
+        Line("Ask it something on its chat page", _ask(bots), done=bool(chats)),
     ]
