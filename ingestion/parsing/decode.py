@@ -81,9 +81,10 @@ def _encoding(data: bytes, *, markup: bool) -> str:
     if _is_utf8(data):
         return "utf-8"
     declared = _declared(data) if markup else None
-    if declared is None and _mostly_utf8(data):
-        return "utf-8"
-    return declared or _guess(data)
+    if declared:
+        return declared
+    is_utf8 = _mostly_utf8(data) and not legacy.is_sure(_telling(data))
+    return "utf-8" if is_utf8 else _guess(data)
 
 
 def _is_utf8(data: bytes, *, whole: bool = True) -> bool:
@@ -164,8 +165,11 @@ def _cut_utf8(data: bytes) -> str:
 
 
 def _guess(data: bytes) -> str:
+    return legacy.guess(_telling(data))
+
+
+def _telling(data: bytes) -> bytes:
     # The bytes that matter are the odd ones: start the sample a little before the first of them.
     odd = _ODD.search(data)
     start = max(0, odd.start() - 1024) if odd else 0
-    sample = data[start : start + _SAMPLE]
-    return legacy.guess(sample)
+    return data[start : start + _SAMPLE]

@@ -80,3 +80,35 @@ def test_an_encoding_of_seven_bits_is_no_ascii(name: str, encoding: str) -> None
     text = TEXTS[name] * 3
     assert read(text.encode(encoding)) == normalize_text(text)
     assert read(b"\x1b$B\x01\x02 a terminal's colours").startswith("$B")
+
+
+@pytest.mark.parametrize(
+    ("text", "encodings"),
+    [
+        ("Правила внутреннего распорядка", "cp1251 koi8_r cp866 iso8859_5"),
+        ("Заявление на отпуск подаётся за две недели.", "cp1251 koi8_r cp866 mac_cyrillic"),
+        ("Ласкаво просимо до України", "cp1251 koi8_u"),
+        ("Ώρες λειτουργίας του γραφείου", "cp1253"),
+        ("ΚΑΝΟΝΙΣΜΟΣ ΕΡΓΑΣΙΑΣ", "cp1253 iso8859_7"),
+        ("תודה רבה", "cp1255 iso8859_8"),
+        ("שעות הפתיחה: 9 עד 17", "cp1255"),
+        ("شكرا جزيلا لكم", "cp1256 iso8859_6"),
+        ("ขอบคุณมากครับ", "cp874"),
+        ("เวลาทำการ 9 ถึง 17", "cp874"),
+        ("営業時間は九時からです", "cp932 euc_jp"),
+        ("ホテルのサービス", "cp932 euc_jp"),
+        ("감사합니다", "cp949"),
+        ("营业时间从九点开始", "gb18030"),
+        ("營業時間從九點開始", "big5"),
+        ("Die Türen öffnen früh, außer an Feiertagen.", "cp1252 cp850 cp437 mac_roman"),
+        ("Une réunion à la fenêtre, près de la forêt, ça va.", "cp1252 cp850 mac_roman"),
+        ("┌──────┐\n│ Grün │\n└──────┘", "cp850 cp437"),
+        ("Öğle yemeği için çalışanlar şimdi çıkıyor", "cp1254"),
+        ("Kiekvienas darbuotojas turi teisę į ąžuolą, šešias žąsis", "cp1257"),
+        ("A “quoted”word, äöüß and 5½ £ – it’s “one”.", "cp1252"),
+        ("Norueguês Bokmål", "cp1252"),
+    ],
+)  # fmt: skip
+def test_a_short_text_tells_its_encoding(text: str, encodings: str) -> None:
+    for encoding in encodings.split():
+        assert read(text.encode(encoding)) == normalize_text(text), encoding
