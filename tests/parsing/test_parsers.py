@@ -216,7 +216,7 @@ def test_docx_shows_what_word_shows() -> None:
         f"{paragraph(text_run('inner'))}</w:tc></w:tr></w:tbl></w:tc></w:tr></w:tbl>"
     )
     assert parse(raw_docx(body), "a.docx").text == (
-        "in a control\n\ninserted\n\naround\n\nin a box\n\none two\nthree\n\nouter inner"
+        "in a control\n\ninserted\n\naround\n\nin a box\n\none two\nthree\n\nouter\n\ninner"
     )
 
 
