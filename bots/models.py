@@ -36,7 +36,7 @@ class BotProfile(TenantOwned):
     """A bot: model, prompt, sources, retrieval and widget settings."""
 
     name = models.CharField(max_length=200)
-    slug = models.SlugField(max_length=80)
+    slug = models.SlugField(max_length=80, db_index=False)
     model = models.CharField(max_length=200, default=DEFAULT_MODEL)
     credentials = EncryptedCredentialsField()
     system_prompt = models.TextField(max_length=20_000, blank=True)
@@ -86,7 +86,9 @@ class BotProfile(TenantOwned):
 class BotSource(TenantOwned):
     """One source of one bot."""
 
-    bot = models.ForeignKey(BotProfile, on_delete=models.CASCADE, related_name="bot_sources")
+    bot = models.ForeignKey(
+        BotProfile, on_delete=models.CASCADE, related_name="bot_sources", db_index=False
+    )
     source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="bot_sources")
 
     class Meta(TenantOwned.Meta):

@@ -60,7 +60,9 @@ BEATS_PER_LEASE = 6
 class Message(TenantOwned):
     """A question or an answer. An answer's row exists before its first token."""
 
-    chat = models.ForeignKey(Chat, on_delete=models.CASCADE, related_name="messages")
+    chat = models.ForeignKey(
+        Chat, on_delete=models.CASCADE, related_name="messages", db_index=False
+    )
     ordinal = models.PositiveIntegerField()
     role = models.CharField(max_length=10, choices=MessageRole.choices)
     content = models.TextField(blank=True)
@@ -98,7 +100,9 @@ class Citation(TenantOwned):
     Ids are no foreign keys: an old answer keeps its quote when the source is gone.
     """
 
-    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="citations")
+    message = models.ForeignKey(
+        Message, on_delete=models.CASCADE, related_name="citations", db_index=False
+    )
     ordinal = models.PositiveIntegerField()
     marker = models.PositiveIntegerField()
     chunk_id = models.UUIDField()
@@ -126,7 +130,7 @@ class Citation(TenantOwned):
 class DailyWidgetCount(TenantOwned):
     """A bot's widget messages of a UTC day, whole (``bucket`` empty) and by visitor and address."""
 
-    bot = models.ForeignKey(BotProfile, on_delete=models.CASCADE, related_name="+")
+    bot = models.ForeignKey(BotProfile, on_delete=models.CASCADE, related_name="+", db_index=False)
     day = models.DateField()
     bucket = models.CharField(max_length=80, blank=True)
     count = models.PositiveIntegerField(default=0)

@@ -79,6 +79,7 @@ class IngestJob(TenantOwned):
     class Meta(TenantOwned.Meta):
         verbose_name = "job"
         indexes = [
+            *TenantOwned.Meta.indexes,
             models.Index(fields=["state", "not_before", "created_at"]),
             models.Index(fields=["tenant", "state", "created_at"]),
             models.Index(fields=["tenant", "kind", "state", "created_at"]),

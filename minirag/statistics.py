@@ -26,6 +26,14 @@ _SHARED = {
     "kind": 100_000,
 }
 _FEW = 10
+# Table, name and uniqueness of all indexes, those of constraints too, with a row for each column.
+_INDEXES = """
+    SELECT tables.name, indexes.name, indexes."unique", columns.name
+    FROM sqlite_master AS tables, pragma_index_list(tables.name) AS indexes,
+        pragma_index_info(indexes.name) AS columns
+    WHERE tables.type = 'table'
+    ORDER BY tables.name, indexes.name, columns.seqno
+"""
 
 
 def tell_planner(*, using: str = "default", **_: Any) -> None:
@@ -37,19 +45,21 @@ def tell_planner(*, using: str = "default", **_: Any) -> None:
     if connection.vendor != "sqlite":
         return
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE sqlite_schema")  # makes the table where there is none
+        cursor.execute("ANALYZE sqlite_master")  # makes the table where there is none
         cursor.execute("DELETE FROM sqlite_stat1")
-        for table in connection.introspection.table_names(cursor):
-            constraints = connection.introspection.get_constraints(cursor, table)
-            cursor.executemany(
-                "INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES (%s, %s, %s)",
-                [
-                    (table, name, _figures(index["columns"], unique=index["unique"]))
-                    for name, index in constraints.items()
-                    if index["index"] and index["columns"][0] in _SHARED
-                ],
-            )
-        cursor.execute("ANALYZE sqlite_schema")  # this connection reads it again
+        cursor.execute(_INDEXES)
+        columns: dict[tuple[str, str, bool], list[str]] = {}
+        for *index, column in cursor.fetchall():
+            columns.setdefault(tuple(index), []).append(column)
+        cursor.executemany(
+            "INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES (%s, %s, %s)",
+            [
+                (table, name, _figures(of, unique=unique))
+                for (table, name, unique), of in columns.items()
+                if of[0] in _SHARED
+            ],
+        )
+        cursor.execute("ANALYZE sqlite_master")  # this connection reads it again
 
 
 def _figures(columns: Sequence[str], *, unique: bool) -> str:

@@ -80,7 +80,7 @@ class Source(TenantOwned):
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta(TenantOwned.Meta):
-        indexes = [_tombstones("deleted_sources")]
+        indexes = [*TenantOwned.Meta.indexes, _tombstones("deleted_sources")]
 
     def __str__(self) -> str:
         return self.name
@@ -93,7 +93,9 @@ class Document(TenantOwned):
     upload of the same key waits in ``pending_upload`` until the next ingest has it whole.
     """
 
-    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="documents")
+    source = models.ForeignKey(
+        Source, on_delete=models.CASCADE, related_name="documents", db_index=False
+    )
     key = models.CharField(max_length=1000)
     title = models.CharField(max_length=500, blank=True)
     url = models.CharField(max_length=LONGEST_URL, blank=True)
@@ -135,7 +137,11 @@ class Document(TenantOwned):
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta(TenantOwned.Meta):
-        indexes = [_tombstones("deleted_documents")]
+        indexes = [
+            *TenantOwned.Meta.indexes,
+            models.Index(fields=["source", "created_at", "id"]),
+            _tombstones("deleted_documents"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["source", "key"],
@@ -156,7 +162,9 @@ class Chunk(TenantOwned):
     ``qdrant_point_id`` carries the generation.
     """
 
-    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="chunks")
+    document = models.ForeignKey(
+        Document, on_delete=models.CASCADE, related_name="chunks", db_index=False
+    )
     source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+")
     ordinal = models.PositiveIntegerField()
     text = models.TextField()
@@ -175,6 +183,8 @@ class Chunk(TenantOwned):
     # SHA-256 of what was embedded (headings and text): the same words have their vector already.
     # Empty on rows of before it was kept, and then like no other.
     embedded_hash = models.CharField(max_length=64, blank=True, editable=False)
+    # Nobody lists chunks by their age, and there are many: each index is paid for by each ingest.
+    created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta(TenantOwned.Meta):
         verbose_name = "passage"

@@ -48,7 +48,6 @@ class UsageEvent(TenantOwned):
 
     class Meta(TenantOwned.Meta):
         verbose_name = "model call"
-        indexes = [models.Index(fields=["tenant", "created_at"])]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.model} {self.status}"

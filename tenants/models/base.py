@@ -33,8 +33,13 @@ class TenantOwned(models.Model):
     """A tenant's row: random id, scoped manager everywhere, refused across tenants on save."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # No index of its own: those of a model begin with it.
     tenant = models.ForeignKey(
-        "tenants.Tenant", on_delete=models.CASCADE, related_name="+", editable=False
+        "tenants.Tenant",
+        on_delete=models.CASCADE,
+        related_name="+",
+        editable=False,
+        db_index=False,
     )
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
 
@@ -44,6 +49,10 @@ class TenantOwned(models.Model):
         abstract = True
         base_manager_name = "objects"
         ordering = ["-created_at", "-id"]
+        # A page of a tenant's list is read off its end, however much there is of others'.
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["tenant", "created_at", "id"])
+        ]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         check_owner(self)

@@ -18,7 +18,7 @@ class AuditEvent(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    tenant_id = models.UUIDField(null=True, db_index=True)
+    tenant_id = models.UUIDField(null=True)
     actor_kind = models.CharField(max_length=20)
     actor_id = models.CharField(max_length=64, blank=True)
     actor = models.CharField(max_length=254, blank=True)
@@ -36,6 +36,7 @@ class AuditEvent(models.Model):
     class Meta:
         base_manager_name = "objects"
         ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["tenant_id", "created_at", "id"])]
 
     def __str__(self) -> str:
         return f"{self.action} by {self.actor or self.actor_kind}"

@@ -5,10 +5,13 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from django.apps import apps
 from django.db import connection
 from django.db.models import Model
 
 from sources.models import Chunk, Document
+from tenants.models import AuditEvent
+from tenants.models.base import TenantOwned
 from tenants.scope import platform_scope
 
 pytestmark = pytest.mark.django_db
@@ -34,3 +37,25 @@ def test_new_tables_are_told_too() -> None:
         cursor.execute("SELECT DISTINCT tbl FROM sqlite_stat1")
         told = {table for (table,) in cursor.fetchall()}
     assert {"sources_document", "chat_message", "usage_usageevent", "ingestion_ingestjob"} <= told
+
+
+LISTED = [
+    model
+    for model in apps.get_models()
+    if issubclass(model, TenantOwned) and model._meta.ordering == TenantOwned.Meta.ordering
+]
+
+
+@pytest.mark.parametrize("model", [*LISTED, AuditEvent])
+def test_a_page_of_a_tenants_list_is_read_off_its_end(model: type[TenantOwned]) -> None:
+    """Neither other tenants' rows are read for it, nor all of the tenant's sorted."""
+    with platform_scope("a test"):
+        plan = model.objects.filter(tenant_id=uuid.uuid4())[:51].explain()
+    assert "(tenant_id=?)" in plan
+    assert "TEMP B-TREE" not in plan
+
+
+def test_a_page_of_a_sources_documents_is_read_off_its_end() -> None:
+    with platform_scope("a test"):
+        plan = Document.objects.filter(source_id=uuid.uuid4(), deleted_at__isnull=True)[:51]
+        assert "TEMP B-TREE" not in plan.explain()
