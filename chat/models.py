@@ -66,6 +66,8 @@ class Message(TenantOwned):
     ordinal = models.PositiveIntegerField()
     role = models.CharField(max_length=10, choices=MessageRole.choices)
     content = models.TextField(blank=True)
+    # Token, person or visitor; null where a command asked, and on what is older than this field.
+    asked_by = models.UUIDField(null=True, editable=False)
     status = models.CharField(
         max_length=12, choices=MessageStatus.choices, default=MessageStatus.COMPLETED
     )

@@ -12,6 +12,7 @@ from chat.models import Chat, Citation, Message, MessageStatus
 from minirag.errors import NotFound
 from sources.models import Document
 from tenants.context import AuthContext
+from tenants.models import TokenScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,15 @@ def access_message(auth: AuthContext, message_id: UUID) -> Message:
     """Raises ``NotFound`` alike for foreign, deleted and missing ones."""
     message = _messages(auth).filter(pk=message_id).first()
     if message is None:
+        raise NotFound
+    return message
+
+
+def access_cited(auth: AuthContext, message_id: UUID) -> Message:
+    """As ``access_message``, for its citations: who may not read has those of its own answers."""
+    message = access_message(auth, message_id)
+    own = auth.widget is not None or str(message.asked_by) == auth.actor_id
+    if not own and not auth.may(TokenScope.READ):
         raise NotFound
     return message
 

@@ -113,12 +113,14 @@ def _write_rows(auth: AuthContext, chat: Chat, question: str, last: int) -> Mess
         ordinal=last + 1,
         role=MessageRole.USER,
         content=question,
+        asked_by=auth.actor_id or None,
     )
     answer = Message(
         tenant_id=auth.tenant_id,
         chat=chat,
         ordinal=last + 2,
         role=MessageRole.ASSISTANT,
+        asked_by=auth.actor_id or None,
         status=MessageStatus.STREAMING,
         lease_until=_lease(),
     )

@@ -12,6 +12,7 @@ from chat.api.access import OwnChatsView, WidgetView
 from chat.event_logs import stop_answers
 from chat.selectors import (
     access_chat,
+    access_cited,
     access_message,
     cited_passage,
     list_chats,
@@ -101,7 +102,7 @@ class MessageView(OwnChatsView):
 
 class CitationView(WidgetView):
     scopes = {"GET": TokenScope.CHAT}
-    path_objects = {"message_id": access_message}
+    path_objects = {"message_id": access_cited}
     path_values = frozenset({"marker"})
 
     def may_use(self, method: str) -> bool:
@@ -115,7 +116,9 @@ class CitationView(WidgetView):
         responses=CitedPassageOutput,
     )
     def get(self, request: Request, message_id: str, marker: str) -> Response:
-        """The passage behind a marker, with what stands around the quote."""
+        """The quote with what stands around it. A token without `read` has the citations of the
+        answers that it asked for itself.
+        """
         if not _MARKER.fullmatch(marker):
             raise NotFound
         found = cited_passage(self.object("message_id"), int(marker))

@@ -233,6 +233,24 @@ async def test_feedback_and_delete(house: House, api: Api) -> None:
     assert (await api.get(f"/v1/messages/{answer['message_id']}")).status_code == 404
 
 
+async def test_who_only_chats_has_the_citations_of_its_own_answers(house: House, api: Api) -> None:
+    def chatters() -> list[Api]:
+        return [Api(token_of(house.tenant, ("chat",))) for _ in "ab"]
+
+    mine, other = await sync_to_async(chatters)()
+    own, foreign = [(await post(one, "/chat", body(house))).json() for one in (mine, other)]
+
+    def path(answer: dict[str, Any], marker: int = 1) -> str:
+        return f"/v1/messages/{answer['message_id']}/citations/{marker}"
+
+    assert (await mine.get(path(own))).json()["quote"] == PARTS[0]
+    refused, missing = await mine.get(path(foreign)), await mine.get(path(own, 9))
+    for answer in (refused, missing, await other.get(path(own))):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+    for answer in (own, foreign):
+        assert (await api.get(path(answer))).status_code == 200
+
+
 async def test_nothing_of_another_tenant(
     house: House, stranger: House, api: Api, theirs: Api
 ) -> None:

@@ -263,6 +263,12 @@ EDGES = {
         "",
         _ISSUED,
     ),
+    "chat: citations of others' answers": Mutant(
+        "chat/selectors.py",
+        "if not own and not auth.may(TokenScope.READ):",
+        "if False:",
+        _CHAT,
+    ),
     "socket: any page": Mutant(
         "chat/handshake.py",
         "elif normal_origin(origin) not in _own(scope, headers, peer):",
