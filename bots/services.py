@@ -26,6 +26,7 @@ from minirag.validation import Rule, clean_all
 from sources.selectors import live_sources
 from tenants import audit, idempotency
 from tenants.context import AuthContext
+from tenants.locking import lock_row
 from tenants.models import TokenScope
 
 _SLUG_TRIES = 50
@@ -61,11 +62,11 @@ def create_bot(auth: AuthContext, *, name: str, **values: Any) -> BotProfile:
 def update_bot(auth: AuthContext, bot: BotProfile, **changes: Any) -> BotProfile:
     """Change the given fields; ``widget`` is merged, ``credentials`` replaced whole, null clears.
 
-    Raises as ``create_bot``.
+    Raises as ``create_bot``, and ``NotFound`` for a bot that was deleted meanwhile.
     """
     with transaction.atomic():
         # Two changes of one bot go one after the other, so that neither undoes the other's links.
-        locked: BotProfile = BotProfile.objects.select_for_update(no_key=True).get(pk=bot.pk)
+        locked: BotProfile = lock_row(BotProfile.objects.filter(pk=bot.pk))
         columns = _columns(auth, locked, changes)
         for column, value in columns.items():
             setattr(locked, column, value)

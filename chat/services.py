@@ -223,15 +223,20 @@ def request_stop(auth: AuthContext, message: Message) -> Message:
 
 
 def give_feedback(auth: AuthContext, message: Message, data: Mapping[str, Any]) -> Message:
-    """Keep a rating (``up`` or ``down``) of an answer; a later one replaces it."""
+    """Keep a rating (``up`` or ``down``) of an answer; a later one replaces it.
+
+    Raises ``NotFound`` for an answer that was deleted meanwhile.
+    """
     if message.role != MessageRole.ASSISTANT:
         raise Invalid.field("rating", "Only an answer can be rated.")
     message.feedback_rating = Rating(data["rating"])
     message.feedback_comment = data.get("comment") or ""
     with transaction.atomic():
-        Message.objects.filter(pk=message.pk).update(
+        rated = Message.objects.filter(pk=message.pk).update(
             feedback_rating=message.feedback_rating, feedback_comment=message.feedback_comment
         )
+        if not rated:
+            raise NotFound
         audit.record(auth, "message.feedback", message, detail={"rating": data["rating"]})
     return message
 

@@ -23,6 +23,7 @@ from sources.models import Document, DocumentStatus, Source
 from sources.services import retire_document, retire_source
 from tenants import audit
 from tenants.context import AuthContext
+from tenants.locking import lock_row
 from tenants.models import Tenant
 from tenants.services.tenancy import retire_tenant
 
@@ -103,7 +104,7 @@ def cancel_job(auth: AuthContext, job: IngestJob) -> IngestJob:
 
     Raises ``Conflict`` for one that has ended, and for a deletion, which cannot be taken back.
     """
-    row = IngestJob.objects.select_for_update().get(pk=job.pk)
+    row: IngestJob = lock_row(IngestJob.objects.filter(pk=job.pk), no_key=False)
     if row.kind == JobKind.DELETE:
         raise Conflict("A deletion cannot be cancelled.")
     if row.state not in ACTIVE_STATES:
@@ -121,7 +122,7 @@ def retry_job(auth: AuthContext, job: IngestJob) -> IngestJob:
     Returns the job that does the work: another one, if one of its kind is queued already. Raises
     ``Conflict`` for a job that has not ended or had no fault, and where the source is gone.
     """
-    row = IngestJob.objects.select_for_update().get(pk=job.pk)
+    row: IngestJob = lock_row(IngestJob.objects.filter(pk=job.pk), no_key=False)
     if row.state in (*ACTIVE_STATES, JobState.SUCCEEDED):
         raise Conflict(f"There is nothing to retry: the job is {row.state}.")
     live = Source.objects.filter(pk=row.source_id, deleted_at__isnull=True).exists()

@@ -107,7 +107,10 @@ def _entry(document: Document) -> File[bytes]:
 
     Raises ``NotFound`` where the archive has no such file (any more).
     """
-    archive = Document.objects.select_related("source").get(pk=document.container_id)
+    archives = Document.objects.select_related("source")
+    archive = archives.filter(pk=document.container_id).first()
+    if archive is None:
+        raise NotFound
     with closing(_open(archive)) as stored:
         raw = RawDocument(
             archive.key,

@@ -12,7 +12,7 @@ from django.core.files.base import File
 from django.db import transaction
 from django.utils import timezone
 
-from minirag.errors import Conflict, Invalid
+from minirag.errors import Conflict, Invalid, NotFound
 from minirag.formats import mime_type_of
 from minirag.validation import Rule, clean_all
 from sources import uploads
@@ -24,6 +24,7 @@ from sources.selectors import stored_files
 from sources.validation import clean_content, clean_metadata, clean_name, clean_url
 from tenants import audit, idempotency
 from tenants.context import AuthContext
+from tenants.locking import lock_row
 from tenants.models import Tenant
 
 _CHANGEABLE = frozenset({"name", "content", "url", "metadata", "options", "refresh"})
@@ -74,7 +75,8 @@ def create_source(
 def update_source(auth: AuthContext, source: Source, **changes: Any) -> Source:
     """Change a source; answers change with the next ingest. ``options`` are merged.
 
-    Raises ``Invalid`` or ``AddressRefused``. The type of a source stands for good.
+    Raises ``Invalid``, ``AddressRefused``, or ``NotFound`` for one that was deleted meanwhile. The
+    type of a source stands for good.
     """
     if changes.get("type", source.type) != source.type:
         raise Invalid.field("type", "The type of a source cannot be changed.")
@@ -93,6 +95,7 @@ def update_source(auth: AuthContext, source: Source, **changes: Any) -> Source:
         source.next_refresh_at = next_refresh(source.refresh, timezone.now())
         columns.add("next_refresh_at")
     with transaction.atomic():
+        lock_row(Source.objects.filter(pk=source.pk, deleted_at__isnull=True).only("pk"))
         source.save(update_fields=[*columns, "updated_at"])
         audit.record(auth, "source.update", source, detail={"fields": sorted(clean)})
     return source
@@ -186,7 +189,8 @@ def _add_documents(auth: AuthContext, source: Source, kept: Sequence[_Kept]) -> 
 
 def _put(source: Source, item: _Kept) -> Document:
     """The live document of the key with the new file waiting in it. Raises ``Conflict``."""
-    document, created = Document.objects.get_or_create(
+    rows = Document.objects.select_for_update(no_key=True)
+    document, created = rows.get_or_create(
         source=source,
         key=item.key,
         deleted_at__isnull=True,
@@ -233,11 +237,15 @@ def forget_folder(tenant_id: UUID, source_id: UUID) -> None:
 
 
 def set_chunk_enabled(auth: AuthContext, chunk: Chunk, enabled: bool) -> Chunk:
-    """Take a passage out of every answer, or let it in again; acts with the next question."""
+    """Take a passage out of every answer, or let it in again; acts with the next question.
+
+    Raises ``NotFound`` where an ingest or a deletion took the passage away meanwhile.
+    """
     if chunk.enabled != enabled:
         chunk.enabled = enabled
         with transaction.atomic():
-            chunk.save(update_fields=["enabled"])
+            if not Chunk.objects.filter(pk=chunk.pk).update(enabled=enabled):
+                raise NotFound
             if not enabled:
                 idempotency.forget_quotes(chunk.tenant_id)
             audit.record(auth, "chunk.update", chunk, detail={"enabled": enabled})
