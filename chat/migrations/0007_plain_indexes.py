@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('bots', '0003_plain_indexes'),
-        ('chat', '0005_labels'),
+        ('chat', '0006_message_asked_by'),
         ('tenants', '0005_plain_indexes'),
     ]
 
