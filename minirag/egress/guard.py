@@ -107,11 +107,12 @@ def read_url(url: str, *, field: str = "url") -> httpx.URL:
     try:
         parsed = httpx.URL(url)
         port_is_fine = parsed.port is None or 1 <= parsed.port <= 65535
+        host = parsed.host  # read only now: "xn--" begins a name that cannot be one
     except (httpx.InvalidURL, UnicodeError, ValueError) as error:
         raise Invalid.field(field, "This is not a valid address.") from error
     if not parsed.scheme:
         raise Invalid.field(field, "Enter a full address, such as https://example.com/page.")
-    if parsed.scheme in _DEFAULT_PORTS and not (parsed.host and port_is_fine):
+    if parsed.scheme in _DEFAULT_PORTS and not (host and port_is_fine):
         raise Invalid.field(field, "This is not a valid address.")
     return parsed
 

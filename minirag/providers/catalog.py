@@ -198,9 +198,10 @@ def lacking_credential(
 def _check_base(value: str) -> None:
     try:
         url = httpx.URL(value)
+        is_web = url.scheme in ("http", "https") and bool(url.host)
     except (httpx.InvalidURL, UnicodeError, ValueError):
-        url = None
-    if url is None or url.scheme not in ("http", "https") or not url.host:
+        is_web = False
+    if not is_web:
         raise Invalid.field("credentials", "api_base must be an http or https address.")
     if url.userinfo or url.query or url.fragment or "\\" in value:
         raise Invalid.field("credentials", "api_base must be a plain address without extras.")

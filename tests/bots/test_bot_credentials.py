@@ -66,6 +66,7 @@ def test_they_are_replaced_whole_and_null_clears(client_a: Client, tenant: Tenan
         {"api_key": KEY, "proxy": "http://x"},
         {"api_key": KEY, "api_base": "not an address"},
         {"api_key": KEY, "api_base": "https://user:pw@x.example"},
+        {"api_key": KEY, "api_base": "https://xn--/v1"},
     ],
 )
 def test_what_a_provider_does_not_take_is_refused(

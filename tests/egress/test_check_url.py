@@ -26,11 +26,14 @@ REFUSED = (
     "jar:http://example.com!/", "ldap://example.com/", "http://user@example.com/",
     "http://user:pass@example.com/", "http://example.com@127.0.0.1/", "http://134744072/",
     "javascript:alert(1)", "http://localhost/", "http://LOCALHOST./", "http://a.localhost/",
+    "http://a..b/", f"http://{'a' * 64}.example/", f"http://{'a' * 300}/", "http://a.xn--.example/",
 )  # fmt: skip
 INVALID = (
     "", "example.com", "/page", "http://", "http:///page", "https://[::1", "http://exa mple.com/",
     "http://example.com\\@127.0.0.1/", "http://example.com\t.evil/", "http://127.0.0.1\r\n.x/",
     "http://example.com:99999/", "http://example.com:-1/", "http://[1:2:3]/", "http://a..b/%",
+    "http://xn--/", "http://xn--a/", "http://xn--zzzzzzzzzzzzzz.example/", "http://xn--0.example/",
+    "http://[::1", "http://[]/", "http://ex ample.com",
     "https://example.com/" + "a" * 3000,
 )  # fmt: skip
 
@@ -59,6 +62,7 @@ def test_what_is_no_address_names_the_field(url: str) -> None:
         "https://example.com/a?b=c#d", "http://example.com:80/", "https://EXAMPLE.com:443/",
         "https://bücher.example/", "http://8.8.8.8/", "https://[2606:4700:4700::1111]/",
         "https://example.com/a|b?q={x}", "https://a_b.example.com/",
+        f"https://{'a' * 63}.example./", "https://xn--bcher-kva.example/",
     ],
 )  # fmt: skip
 def test_public_pages_pass_without_a_lookup(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,6 +116,13 @@ def test_wrong_input_is_refused_by_the_fields_name(
         assert not Source.objects.exists()
 
 
+@pytest.mark.parametrize("url", ["http://xn--/", "http://[::1", "http://ex ample.com"])
+def test_an_address_that_cannot_be_one_is_refused_by_its_name(client_a: Client, url: str) -> None:
+    answer = post(client_a, "sources", {"name": "x", "type": "url", "url": url})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["fields"].keys() == {"url"}
+
+
 @pytest.mark.parametrize(
     "url",
     [
