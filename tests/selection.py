@@ -31,6 +31,7 @@ HEAVY = (
     "tests/browser/test_demo_console",
     "tests/browser/test_job_pages",
     "tests/browser/test_lists",
+    "tests/browser/test_long_names",
     "tests/chat/test_whole_way",
     "tests/chat/test_wire",
     "tests/faults/",

@@ -22,6 +22,7 @@ from tenants.console import (
     DomainAdmin,
     DomainForm,
     ScopedInline,
+    many,
     pill,
     register,
     told_error,
@@ -175,10 +176,11 @@ class SourceAdmin(PreviewPage):
 
     @admin.display(description="documents")
     def held(self, row: Any) -> str:
+        documents = many(row.documents_held, "document", "documents")
         lists = [
             (reverse(f"{self.admin_site.name}:{name}_changelist"), key, row.pk, words)
             for name, key, words in (
-                ("sources_document", "source__id__exact", f"{row.documents_held} documents"),
+                ("sources_document", "source__id__exact", documents),
                 ("ingestion_ingestjob", "source_id__exact", "jobs of this source"),
             )
         ]
@@ -233,7 +235,7 @@ class DocumentAdmin(DomainAdmin):
     @admin.display(description="passages")
     def passages(self, row: Any) -> str:
         route = reverse(f"{self.admin_site.name}:sources_chunk_changelist")
-        words = f"{row.chunks_held} passages"
+        words = many(row.chunks_held, "passage", "passages")
         return format_html('<a href="{}?document__id__exact={}">{}</a>', route, row.pk, words)
 
     @admin.display(description="passages", ordering="chunks_held")

@@ -44,16 +44,20 @@ class MembershipAdmin(ShownOnce, DomainAdmin):
     view_scope = add_scope = change_scope = delete_scope = TokenScope.ADMIN
     empty_words = "Nobody yet."
     delete_words = "The person loses access to this tenant at once."
-    list_display = ("user", "role", "joined", "created_at")
+    list_display = ("person", "role", "joined", "created_at")
     list_filter = ("role",)
     list_select_related = ("user",)
     search_fields = ("user__email",)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ["user", "role", "joined"] if obj else ["email", "role"]
+        return ["person", "role", "joined"] if obj else ["email", "role"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ("user", "joined") if obj else ()
+        return ("person", "joined") if obj else ()
+
+    @admin.display(description="person", ordering="user__email")
+    def person(self, row: Membership) -> str:
+        return f"{row.user.name} <{row.user.email}>" if row.user.name else row.user.email
 
     @admin.display(
         description="joined", ordering="accepted_at", empty_value="invited, not yet here"

@@ -21,7 +21,7 @@ from minirag.errors import MiniRAGError
 from minirag.providers import allowed_credential_keys, lacking_credential
 from minirag.types import Credentials
 from tenants.admin.shown_once import ShownOnce
-from tenants.console import DomainAdmin, DomainForm, pill, register
+from tenants.console import Crumb, DomainAdmin, DomainForm, pill, register
 from tenants.context import AuthContext
 from tenants.models import Tenant, TokenScope, User
 from tenants.services.tenancy import (
@@ -98,6 +98,11 @@ class TenantAdmin(ShownOnce, DomainAdmin):
         if row.deleted_at:
             return pill("being deleted")
         return pill("suspended") if row.suspended_at else pill("active")
+
+    def trail(self, row: Any = None) -> list[Crumb]:
+        """In the console there is one tenant and no list worth going back to."""
+        crumbs: list[Crumb] = super().trail(row)
+        return crumbs[-1:] if self.in_console else crumbs
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return not self.in_console and self._may(request, TokenScope.ADMIN)

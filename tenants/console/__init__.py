@@ -3,13 +3,14 @@
 from tenants.console.base import DomainAdmin, ScopedInline, register
 from tenants.console.forms import DomainForm, LinesField
 from tenants.console.links import link_by_id, link_to, rows_of_kind
-from tenants.console.looks import NOTHING, bar, pill, told_error
+from tenants.console.looks import NOTHING, bar, many, pill, told_error
 from tenants.console.sites import ConsoleSite, PlatformSite, console_site
-from tenants.console.trail import crumbs_of
+from tenants.console.trail import Crumb, crumbs_of
 
 __all__ = [
     "NOTHING",
     "ConsoleSite",
+    "Crumb",
     "DomainAdmin",
     "DomainForm",
     "LinesField",
@@ -20,6 +21,7 @@ __all__ = [
     "crumbs_of",
     "link_by_id",
     "link_to",
+    "many",
     "pill",
     "register",
     "rows_of_kind",

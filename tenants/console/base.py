@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString
 from minirag.errors import MiniRAGError
 from tenants.console.forms import DomainForm
 from tenants.console.links import link_to
-from tenants.console.looks import PageLooks
+from tenants.console.looks import NOTHING, PageLooks
 from tenants.console.sites import ConsoleSite, console_site
 from tenants.context import ActorKind, AuthContext
 from tenants.models import Role, Tenant, TokenScope, User
@@ -260,6 +260,7 @@ class ScopedInline(_TabularInline):
 
     extra = 0
     can_delete = False
+    empty_value_display = NOTHING
 
     def linked(self, row: Any, words: object) -> SafeString:
         """``words`` as a link to the page of ``row`` on this site."""

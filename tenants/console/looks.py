@@ -32,6 +32,11 @@ def told_error(error: Mapping[str, str] | None) -> SafeString | str:
     )
 
 
+def many(count: int, one: str, more: str) -> str:
+    """``1 source``, ``3 sources``."""
+    return f"{count} {one if count == 1 else more}"
+
+
 def pill(state: str, *, active: bool = False) -> SafeString:
     """A state as a coloured word; ``active`` ones make the list look after itself."""
     kind = "active" if active else "ended"

@@ -18,6 +18,7 @@ from chat.models import Chat
 from ingestion.models import ACTIVE_STATES, BUILD_STATES, BuildState, IndexBuild, IngestJob
 from sources.models import Document, DocumentStatus, Source, SourceStatus
 from sources.quota import bytes_of, live_of_tenant
+from tenants.console.looks import many
 from tenants.models import Tenant
 from usage.models import MonthlySpend
 
@@ -60,10 +61,6 @@ def _list(model: str, query: str = "") -> str:
     return reverse(f"console:{model}_changelist") + query
 
 
-def _many(count: int, one: str, more: str) -> str:
-    return f"{count} {one if count == 1 else more}"
-
-
 def _figures(
     states: dict[str, int], bots: list[BotProfile], chats: int, may_write: bool
 ) -> list[Line]:
@@ -85,7 +82,7 @@ def _figures(
         ("No chats yet: ask something", _ask(bots)),
     ]
     return [
-        Line(_many(count, one, more), url)
+        Line(many(count, one, more), url)
         if count or not may_write
         else Line(*empty, kind="nothing-yet")
         for (count, one, more, url), empty in zip(found, nothing, strict=True)
@@ -130,7 +127,7 @@ def _attention(states: dict[str, int], bots: list[BotProfile]) -> list[Line]:
     ):
         if count := states.get(state):
             url = _list("sources_source", f"?status__exact={state}")
-            found.append(Line(f"{_many(count, 'source', 'sources')} {words}", url, state))
+            found.append(Line(f"{many(count, 'source', 'sources')} {words}", url, state))
     for bot in bots:
         if bot.is_active and (missing := missing_parts(bot)):
             url = reverse("console:bots_botprofile_change", args=[bot.pk])
@@ -144,7 +141,7 @@ def _attention(states: dict[str, int], bots: list[BotProfile]) -> list[Line]:
         words = f"No index for {last.model} could be built; the old one answers. {why}"
         found.append(Line(words, _list("ingestion_indexbuild"), "failed"))
     if active := IngestJob.objects.filter(state__in=ACTIVE_STATES).count():
-        words = f"{_many(active, 'job is', 'jobs are')} waiting or running"
+        words = f"{many(active, 'job is', 'jobs are')} waiting or running"
         chosen = f"?state__in={','.join(ACTIVE_STATES)}"
         found.append(Line(words, _list("ingestion_ingestjob", chosen), "running"))
     return found

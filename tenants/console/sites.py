@@ -22,7 +22,10 @@ from tenants.session import active_membership, forget_tenant, memberships_of
 
 # In the order of work: what answers come from, who answers, what was said, what runs, who may.
 _ORDER = ("sources", "bots", "chat", "ingestion", "usage", "tenants")
-_FIRST = ("Source", "Document", "Chat", "Message", "IngestJob", "UsageEvent", "Tenant")
+_FIRST = (
+    "Source", "Document", "Chat", "Message", "IngestJob", "UsageEvent", "Tenant", "Membership",
+    "User", "ApiToken",
+)  # fmt: skip
 
 
 def _place(name: str, order: tuple[str, ...]) -> int:
@@ -51,6 +54,13 @@ class ScopedSite(admin.AdminSite):
         for app in apps:
             app["models"].sort(key=lambda model: _place(model["object_name"], _FIRST))
         return sorted(apps, key=lambda app: _place(app["app_label"], _ORDER))
+
+    def app_index(
+        self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        section = {app["app_label"]: app["name"] for app in self.get_app_list(request, app_label)}
+        more = {"title": section.get(app_label, ""), **(extra_context or {})}
+        return super().app_index(request, app_label, more)
 
     def scope_of(self, request: HttpRequest) -> AbstractContextManager[None]:
         """The scope of this request; ``has_permission`` was true before it is asked."""

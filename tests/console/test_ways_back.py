@@ -72,3 +72,9 @@ def test_one_that_cannot_go_keeps_nobody_else(console: Client, tenant: Tenant) -
     assert "Deleted: 1." in shown and "owner" in shown
     with platform_scope("tests"):
         assert Membership.objects.get(tenant=tenant).role == Role.OWNER
+
+
+def test_ones_own_tenant_has_no_list_to_go_back_to(console: Client, tenant: Tenant) -> None:
+    shown = console.get(f"/console/tenants/tenant/{tenant.pk}/change/")
+    assert trail(shown) == [("Home", "/console/"), (tenant.name, "")]
+    assert "<h1>Tenant and people</h1>" in console.get("/console/tenants/").content.decode()
