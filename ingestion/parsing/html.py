@@ -12,8 +12,9 @@ from ingestion.parsing.document import Built, clean_title
 from ingestion.parsing.html_around import drop, is_dated_article, prune_around
 from ingestion.parsing.html_content import content_words, main_content
 from ingestion.parsing.html_flat import flat
+from ingestion.parsing.html_prolog import as_html
 from ingestion.parsing.html_raised import mark_raised
-from ingestion.parsing.html_tables import fill_spans
+from ingestion.parsing.html_tables import fill_spans, open_layouts
 from ingestion.parsing.markdown import parse_markdown
 from minirag.errors import UnreadableSource
 
@@ -21,6 +22,8 @@ _NO_TEXT = (
     "script", "style", "noscript", "template", "svg", "iframe", "object", "embed", "canvas",
     "button", "select", "input", "textarea", "link", "meta",
 )  # fmt: skip
+# Fewer words only say that scripts are needed.
+_SAYS_SOMETHING = 20
 _OPTIONS = ConversionOptions(
     extract_metadata=False, skip_images=True, escape_misc=False, autolinks=False
 )
@@ -32,6 +35,7 @@ def parse_html(markup: str, url: str | None = None) -> Built:
     fill_spans(tree)
     mark_raised(tree)
     title = _title(tree)
+    url = url or _base(tree)
     words, dated = content_words(tree), is_dated_article(tree)
     _drop_silent(tree)
     prune_around(tree)
@@ -56,12 +60,14 @@ def whole_page(markup: str) -> Built:
 
 
 def _converted(container: HtmlElement, url: str | None) -> str:
+    open_layouts(container)
     _clean_links(container, url)
     markup = tostring(container, encoding="unicode", with_tail=False)
     return convert(markup, _OPTIONS).content or ""
 
 
 def _tree(markup: str) -> HtmlElement:
+    markup = as_html(markup)
     tree, too_deep = _parsed(markup)
     return _parsed(flat(markup))[0] if too_deep else tree
 
@@ -86,10 +92,23 @@ def _title(tree: HtmlElement) -> str:
     return ""
 
 
+def _base(tree: HtmlElement) -> str | None:
+    """Where a page that came as a file says its links lead from."""
+    found = (str(one.get("href") or "") for one in tree.iter("base"))
+    return next((one for one in found if one.startswith(("http://", "https://"))), None)
+
+
 def _drop_silent(tree: HtmlElement) -> None:
-    """Remove what shows no text."""
+    """Remove what shows no text. Words instead of scripts stay where there are no others."""
+    instead = list(tree.iter("noscript"))
     for element in list(tree.iter(*_NO_TEXT)):
         drop(element)
+    body = tree.find("body")
+    said = [one for one in instead if len(one.text_content().split()) >= _SAYS_SOMETHING]
+    if body is not None and not body.text_content().strip():
+        for one in said:
+            one.tag = "div"
+            body.append(one)
 
 
 def _headline(root: HtmlElement, container: HtmlElement) -> str:

@@ -11,6 +11,7 @@ from lxml.html import HtmlElement
 # may name any.
 _MOST_SPAN = 200
 _MOST_ADDED = 5_000
+_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 
 
 def fill_spans(root: HtmlElement) -> None:
@@ -21,6 +22,45 @@ def fill_spans(root: HtmlElement) -> None:
     for cell in root.iter("td", "th"):  # Trafilatura fills them too, without a limit
         cell.attrib.pop("rowspan", None)
         cell.attrib.pop("colspan", None)
+
+
+def open_layouts(root: HtmlElement) -> None:
+    """Make tables that only place what is on the page boxes, and tables in cells words of these."""
+    for table in list(root.iter("table")):
+        if not _is_layout(table):
+            continue
+        for part in list(table.iter("tbody", "thead", "tfoot", "tr", "td", "th", "colgroup")):
+            if next(part.iterancestors("table"), None) is table:
+                part.tag = "div"
+        table.tag = "div"
+    for table in list(root.iter("table")):
+        if next(table.iterancestors("td", "th"), None) is not None:
+            _flatten(table)
+
+
+def _is_layout(table: HtmlElement) -> bool:
+    """Whether it is one of other tables or of headings, or has no row of several cells."""
+    rows = [row for row in table.iter("tr") if next(row.iterancestors("table"), None) is table]
+    cells = [[one for one in row if one.tag in ("td", "th")] for row in rows]
+    if any(one.tag == "th" for row in cells for one in row):
+        return False
+    if all(len(row) < 2 for row in cells) or next(table.iter(*_HEADINGS), None) is not None:
+        return True
+    outermost = table.xpath("./descendant::table[count(ancestor::table) = $depth]",
+                            depth=1 + len(list(table.iterancestors("table"))))  # fmt: skip
+    inside = sum(len(one.text_content()) for one in outermost)
+    return inside > 0.5 * len(table.text_content())
+
+
+def _flatten(table: HtmlElement) -> None:
+    rows = (
+        ", ".join(filter(None, (" ".join(cell.text_content().split()) for cell in row)))
+        for row in table.iter("tr")
+    )
+    words, tail = "; ".join(filter(None, rows)), table.tail
+    for child in list(table):
+        table.remove(child)
+    table.tag, table.text, table.tail = "div", words, tail
 
 
 def _fill(table: HtmlElement) -> None:

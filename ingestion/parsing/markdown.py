@@ -1,4 +1,4 @@
-"""Markdown and plain text. The text stays as written; headings are found beside code fences."""
+"""Markdown and plain text. All but escapes stays as written; headings are found beside code."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ from itertools import chain, pairwise
 
 from ingestion.parsing.document import Built, DocumentBuilder
 from ingestion.parsing.front_matter import front_matter
+from ingestion.parsing.markdown_escapes import (
+    Indented,
+    hidden_escapes,
+    shown_escapes,
+    unescaped,
+)
 from ingestion.parsing.text import PIECE, normalized, split_lines, unix_lines
 
 # Also on the line that begins a list item: the mark of a list, however deep, then the fence.
@@ -56,6 +62,7 @@ def _add_lines(builder: DocumentBuilder, lines: Iterator[str]) -> None:
     """Feed ``lines`` one by one: indentation tells headings from code only before it is lost."""
     fence, inside = "", 0
     before = ""
+    indented = Indented()
     hidden: list[_Hidden] | None = None  # headings in a comment that is not closed yet
     for line, after in pairwise(chain(lines, [""])):
         if fence and inside and line.strip() and _indent(line) < inside:
@@ -74,6 +81,8 @@ def _add_lines(builder: DocumentBuilder, lines: Iterator[str]) -> None:
             builder.line(line)
         elif _COMMENT.match(line):
             hidden = None if "-->" in line else []
+            builder.line(line)
+        elif indented.is_code(before, line):
             builder.line(line)
         else:
             _plain_line(builder, before, line, after)
@@ -95,19 +104,20 @@ def _indent(line: str) -> int:
 
 def _plain_line(builder: DocumentBuilder, before: str, line: str, after: str) -> None:
     if len(line) > _MAX_HEADING:
-        builder.line(line)
+        builder.line(unescaped(line))
         return
     atx = _ATX.match(line)
     if atx:
-        builder.heading(line, len(atx[1]), plain_title(atx[2] or ""))
+        builder.heading(unescaped(line), len(atx[1]), plain_title(atx[2] or ""))
         return
     underline = _UNDERLINE.match(after)
     if underline and line.strip() and not before.strip() and not _NO_SETEXT.match(line):
-        builder.heading(line, 1 if underline[1][0] == "=" else 2, plain_title(line))
+        level = 1 if underline[1][0] == "=" else 2
+        builder.heading(unescaped(line), level, plain_title(line))
         return
-    builder.line(line)
+    builder.line(unescaped(line))
 
 
 def plain_title(text: str) -> str:
     """A heading's words without their markup."""
-    return _MARKS.sub("", _LINK.sub(r"\1", text)).replace("\\", "").strip()
+    return shown_escapes(_MARKS.sub("", _LINK.sub(r"\1", hidden_escapes(text)))).strip()

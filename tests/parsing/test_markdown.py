@@ -102,3 +102,30 @@ def test_a_comment_that_is_never_closed_hides_nothing() -> None:
 @pytest.mark.parametrize("line", ["- " * 400, "1. " * 400 + "```", "- ``` `" * 200, "<!--" * 300])
 def test_many_marks_take_no_time(line: str) -> None:
     assert parse("# Title\n\n" + f"{line}\n" * 3_000).title == "Title"
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        (r"2 \* 3 = \_six\_", "2 * 3 = _six_"),
+        (r"C:\new\table and \alpha", r"C:\new\table and \alpha"),
+        (r"1\. no item", "1. no item"),
+        (r"a \\ b", "a \\ b"),
+        (r"\\server\share and \\\\server\\share", r"\\server\share and \\server\share"),
+        (r"`a\*b` and ``c\`d`` and e\*f", r"`a\*b` and ``c\`d`` and e*f"),
+        (r"$\{x \in A\}$ and \$5 and \$6", r"$\{x \in A\}$ and $5 and $6"),
+        (r"| a\|b | c\*d |", r"| a\|b | c*d |"),
+        ("```\na\\*b\n```\nc\\*d", "```\na\\*b\n```\nc*d"),
+        ("    a\\*b\n    c\\*d\n\ne\\*f", "a\\*b\nc\\*d\n\ne*f"),
+        ("- item\n\n    more\\*", "- item\n\nmore*"),
+        ("ends\\", "ends\\"),
+    ],
+)
+def test_escapes_are_no_text(written: str, shown: str) -> None:
+    assert parse(written).text == shown
+
+
+def test_a_heading_keeps_the_signs_that_are_escaped() -> None:
+    built = parse("# 2 \\* 3 and C:\\new\n\n\\# no heading")
+    assert titles(built) == ["2 * 3 and C:\\new"]
+    assert built.text == "# 2 * 3 and C:\\new\n\n# no heading"

@@ -1,0 +1,89 @@
+"""Web pages as they are written: XHTML with a DTD, frames, layouts by tables, signs that mark."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from ingestion.parsing.document import Built, ContentLimits, Hints
+from ingestion.parsing.parsers import parse_bytes
+from ingestion.parsing.sniff import detect
+from minirag.errors import UnreadableSource
+
+WORDS = "Some words that stand in a paragraph of the page, enough of them to be its content. " * 3
+
+
+def parse(markup: str, key: str = "a.html") -> Built:
+    return parse_bytes(markup.encode(), Hints(key), ContentLimits())
+
+
+def rest(body: str) -> str:
+    """What ``body`` becomes below a paragraph."""
+    return parse(f"<html><body><p>{WORDS}</p>{body}</body></html>").text[len(WORDS) - 1 :].strip()
+
+
+@pytest.mark.parametrize("key", ["a.xhtml", "a.html", "a"])
+def test_a_dtd_of_its_own_is_no_text_but_its_entities_are(key: str) -> None:
+    page = (
+        '<?xml version="1.0"?>\n<!-- one --><!-- two -->\n<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML'
+        ' 1.0//EN" "x.dtd" [<!ENTITY co "Acme &amp; Sons"> <!ENTITY % x "y">]>\n<html><body>'
+        "<p>By &co;&nbsp;now &unknown;</p><p><![CDATA[1 < 2]]></p></body></html>"
+    )
+    assert parse(page, key).text == "By Acme & Sons now &unknown;\n\n1 < 2"
+
+
+def test_entities_that_repeat_each_other_unfold_to_nothing_large() -> None:
+    page = '<!DOCTYPE html [<!ENTITY a "' + "x" * 500 + '">]><html><body><p>' + "&a;" * 9_000
+    assert len(parse(page).text) < 1_100_000
+
+
+def test_comments_before_a_page_take_no_time() -> None:
+    began = time.process_time()
+    assert detect(b"<!---->" * 500 + b"x", Hints("a.txt")) == "text"
+    assert parse("<!---->" * 500 + "<html><body><p>words").text == "words"
+    assert time.process_time() - began < 2.0
+
+
+def test_words_instead_of_frames_and_scripts() -> None:
+    page = "<html><frameset><frame src='a'><noframes><p>No frames</p></noframes></frameset>"
+    assert parse(page).text == "No frames"
+    assert parse(f"<html><body><noscript><p>{WORDS}</p></noscript></body>").text == WORDS.strip()
+    with pytest.raises(UnreadableSource, match="no text"):
+        parse("<html><body><div id=app></div><noscript>Please enable scripts.</noscript></body>")
+    assert rest(f"<noscript><p>{WORDS} again</p></noscript>") == ""
+
+
+def test_links_lead_from_where_the_page_says() -> None:
+    page = f'<html><head><base href="https://x.test/docs/"></head><body><p>{WORDS}</p>'
+    assert parse(page + '<p><a href="a.html">Read on</a></p>').text.endswith(
+        "[Read on](https://x.test/docs/a.html)"
+    )
+
+
+def test_a_table_that_only_places_things_is_none() -> None:
+    inner = "<table><tr><th>Day</th><th>Hours</th></tr><tr><td>Mon</td><td>8</td></tr></table>"
+    layout = f"<table><tr><td><h2>Times</h2><p>one</p></td><td>{inner}</td></tr></table>"
+    text = rest(layout)
+    assert text.startswith("## Times\n\none\n\n| Day | Hours |") and text.endswith("| Mon | 8 |")
+    assert rest("<table><tr><td>one</td></tr><tr><td>two</td></tr></table>") == "one\n\ntwo"
+
+
+def test_a_table_in_a_cell_keeps_its_rows_apart() -> None:
+    inner = "<table><tr><td>Mon</td><td>8</td></tr><tr><td>Tue</td><td>9</td></tr></table>"
+    outer = (
+        f"<table><tr><th>Shop</th><th>Times</th></tr><tr><td>A</td><td>{inner}</td></tr></table>"
+    )
+    assert "| A | Mon, 8; Tue, 9 |" in rest(outer)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        r"C:\new\table", r"\\server\share\file", r"a\\b", r"\( x \) and \alpha", r"2 \* 3 \_ 4 \.",
+        "+ plus", "1. one", "2021. was good", "# hash", "- dash", "a*b*c my_var_x", "end\\",
+    ],
+)  # fmt: skip
+def test_signs_of_a_page_stay_what_they_are(words: str) -> None:
+    assert rest(f"<p>{words}</p>") == words
+    assert rest(f"<p><code>{words}</code></p>").strip("`") == words
