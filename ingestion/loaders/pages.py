@@ -9,6 +9,7 @@ from email.message import Message
 
 from django.conf import settings
 
+from ingestion.loaders.meta_refresh import leads_on
 from ingestion.parsing.decode import has_bom
 from minirag.egress import NOT_FOLLOWED, Fetched, fetch
 from minirag.errors import Invalid, MiniRAGError, UnreadableSource
@@ -79,6 +80,7 @@ def read_page(
         if answer.status == 304 and known is not None and answer.url != known.url:
             # It leads somewhere else by now, and that page is as old as it says: no proof.
             answer = fetch_page(url, {}, follow)
+        answer = _sent_on(answer, follow)
     except Invalid:
         return Page(key, error=UnreadableSource("The address is not valid."))
     except MiniRAGError as error:
@@ -95,6 +97,16 @@ def read_page(
         empty = UnreadableSource("There is no text in it: the page is empty.")
         return Page(key, error=empty, status=200)
     return _read(answer, key, title, password)
+
+
+def _sent_on(answer: Fetched, follow: Follow | None) -> Fetched:
+    """Where the page sends its readers, by one step of that kind; else the page itself."""
+    target = leads_on(answer) if answer.status == 200 else None
+    if target is None:
+        return answer
+    if follow is not None and not follow(target):
+        return Fetched(target, NOT_FOLLOWED, {}, b"", "")
+    return fetch_page(target, {}, follow)
 
 
 def refusal(status: int) -> UnreadableSource:

@@ -1,0 +1,56 @@
+"""A page that sends its readers on by a meta element is followed like a redirect."""
+
+from __future__ import annotations
+
+import pytest
+
+from ingestion.loaders.meta_refresh import leads_on
+from ingestion.models import JobState
+from minirag.egress import Fetched
+from tests.doubles.websites import Site
+from tests.ingestion.conftest import Plant
+from tests.ingestion.web import page, titles, web_source
+
+HERE = "https://x.test/docs/"
+
+
+def fetched(head: str, mime_type: str = "text/html") -> Fetched:
+    return Fetched(HERE, 200, {}, f"<html><head>{head}</head>".encode(), mime_type)
+
+
+@pytest.mark.parametrize(
+    ("head", "target"),
+    [
+        ('<meta http-equiv="refresh" content="0; url=en/">', HERE + "en/"),
+        ("<META content='1;URL=/new?a=1&amp;b=2#top' HTTP-EQUIV=Refresh>", "https://x.test/new?a=1&b=2"),
+        ("""<meta http-equiv="refresh" content="0; url='https://y.test/'">""", "https://y.test/"),
+        ('<meta http-equiv="refresh" content="300; url=en/">', None),
+        ('<meta http-equiv="refresh" content="3">', None),
+        ('<meta http-equiv="refresh" content="0; url=#part">', None),
+        ('<meta http-equiv="refresh" content="0; url=javascript:x()">', None),
+        ('<meta name="refresh" content="0; url=en/">', None),
+        ('<noscript><meta http-equiv="refresh" content="0; url=old/"></noscript>', None),
+        ('<!-- <meta http-equiv="refresh" content="0; url=old/"> -->', None),
+    ],
+)  # fmt: skip
+def test_where_a_page_leads(head: str, target: str | None) -> None:
+    assert leads_on(fetched(head)) == target
+    assert leads_on(fetched(head, "text/plain")) is None
+
+
+def test_what_it_leads_to_is_read(plant: Plant, site: Site) -> None:
+    refresh = '<meta http-equiv="refresh" content="0; url={}">'
+    page(site, "/", "Wait", head=refresh.format("/en/"))
+    page(site, "/en/", "Apples", head=refresh.format("/never"))
+    source = web_source(plant, "url", site.url("/"))
+    assert plant.ingest(source).state == JobState.SUCCEEDED
+    (document,) = plant.documents(source).values()
+    assert document.title == "Apples" and document.url == site.url("/en/")
+    assert site.paths() == ["/", "/en/"]
+
+
+def test_it_leads_to_no_address_that_is_refused(plant: Plant, site: Site) -> None:
+    page(site, "/", "Wait", head='<meta http-equiv="refresh" content="0; url=http://10.0.0.1/">')
+    source = web_source(plant, "url", site.url("/"))
+    job = plant.ingest(source)
+    assert job.state == JobState.FAILED and not titles(plant, source)
