@@ -49,7 +49,13 @@ def _spine(archive: SafeArchive, package: str) -> tuple[list[str], str]:
         if value_of(one, "media-type") in _PAGES
     }
     spine = [value_of(one, "idref") for one in below(root, "itemref")]
-    return [items[one] for one in dict.fromkeys(spine) if one in items], title
+    # Pages that only links lead to, as notes may be; a table of contents is in the headings.
+    others = [
+        value_of(one, "id")
+        for one in below(root, "item")
+        if "nav" not in value_of(one, "properties").split()
+    ]
+    return [items[one] for one in dict.fromkeys([*spine, *others]) if one in items], title
 
 
 def _path(address: str) -> str:

@@ -16,6 +16,10 @@ _LONGEST = 60
 
 def mark_raised(tree: HtmlElement) -> None:
     """Write powers as ``10^6``, marks of notes as ``[1]``, indices as ``H2O`` and ``101_2``."""
+    for link in tree.iter("a"):
+        is_note = "noteref" in (link.get("epub:type") or "") or link.get("role") == "doc-noteref"
+        if is_note and len(link) == 0 and _REFERENCE.fullmatch(link.text or ""):
+            link.text = f" [{link.text}]"
     for element in list(tree.iter("sup", "sub")):
         inside = element.text_content().strip()
         before = _before(element)[-3:]

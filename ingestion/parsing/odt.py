@@ -13,6 +13,7 @@ from ingestion.parsing.tables import Grid, add_table
 from minirag.errors import UnreadableSource
 
 _UNSEEN = frozenset({"tracked-changes", "annotation", "annotation-end", "sequence-decls", "forms"})
+_ROW_GROUPS = ("table-header-rows", "table-rows", "table-row-group")
 _BREAKS = {"tab": "\t", "line-break": "\n"}
 _MOST_SPACES = 100
 # Columns that one empty cell stands for, or one with words covers.
@@ -51,7 +52,7 @@ class _Reader:
                 self._boxes(child)
             elif name == "table":
                 self._table(child)
-            elif name not in _UNSEEN:
+            elif name not in _UNSEEN and value_of(child, "display") != "none":
                 self.inside(child, lists + (name == "list"))
 
     def _heading(self, element: etree._Element) -> None:
@@ -69,7 +70,7 @@ class _Reader:
         self.builder.blank()
         grid = Grid()
         until: dict[int, int] = {}  # column to the last row that a cell above covers in it
-        for row in below(table, "table-row"):
+        for row in _rows(table):
             grid.start_row()
             self._add_cells(grid, row, until)
         add_table(self.builder, grid.rows)
@@ -80,7 +81,7 @@ class _Reader:
         for cell in row.iterchildren(etree.Element):
             if local_name(cell) not in ("table-cell", "covered-table-cell"):
                 continue
-            text = " ".join(text_of(one) for one in below(cell, "p", "h"))
+            text = _cell_text(cell)
             # A bomb repeats cells; so do sheets, up to their edge.
             most = max(0, self._limits.columns - grid.column)
             times = min(_number(cell, "number-columns-repeated"), most if text else _MOST_SPAN)
@@ -99,6 +100,31 @@ class _Reader:
         cells = grid.rows[-1]
         while cells and not cells[-1]:
             cells.pop()
+
+
+def _rows(element: etree._Element) -> Iterator[etree._Element]:
+    """Rows of a table, not those of tables in its cells."""
+    for child in element.iterchildren(etree.Element):
+        name = local_name(child)
+        if name == "table-row":
+            yield child
+        elif name in _ROW_GROUPS:
+            yield from _rows(child)
+
+
+def _cell_text(cell: etree._Element) -> str:
+    """Paragraphs one after the other; of tables in it the rows, ``a, b; c, d``."""
+    texts = []
+    for child in cell.iterchildren(etree.Element):
+        name = local_name(child)
+        if name in ("p", "h"):
+            texts += [text_of(child), *(_cell_text(box) for box in below(child, "text-box"))]
+        elif name == "table":
+            rows = (", ".join(filter(None, map(_cell_text, row))) for row in _rows(child))
+            texts.append("; ".join(filter(None, rows)))
+        elif name not in _UNSEEN:
+            texts.append(_cell_text(child))
+    return " ".join(filter(None, texts))
 
 
 def _number(cell: etree._Element, name: str) -> int:

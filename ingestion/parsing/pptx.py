@@ -20,6 +20,7 @@ from ingestion.parsing.ooxml import (
     relations,
     value_of,
 )
+from ingestion.parsing.pptx_order import Places, read_order
 from ingestion.parsing.safe_zip import SafeArchive
 from ingestion.parsing.tables import add_table
 from minirag.errors import UnreadableSource
@@ -74,6 +75,7 @@ class _Slide:
         self._depth = depth
         self._known = relations(archive, part)
         self._tree = archive.tree(part)
+        self._places = Places(archive, part)
 
     def add(self) -> None:
         shapes = list(self._shapes(self._tree, 0))
@@ -91,15 +93,14 @@ class _Slide:
                 self._notes(part)
 
     def _shapes(self, element: etree._Element, depth: int) -> Iterator[etree._Element]:
-        """Shapes and frames in their order, those inside groups too."""
+        """Shapes and frames in the order of reading, those inside groups too."""
         if depth > self._depth:
             raise UnreadableSource("The shapes of a slide are nested too deeply.")
-        for child in element.iterchildren(etree.Element):
-            name = local_name(child)
-            if name in ("sp", "graphicFrame", "cxnSp"):
-                yield child
-            elif name in ("grpSp", *_HOLDERS):
+        for child in read_order(list(_shown(element)), self._places.box):
+            if local_name(child) == "grpSp":
                 yield from self._shapes(child, depth + 1)
+            else:
+                yield child
 
     def _shape(self, shape: etree._Element) -> None:
         if local_name(shape) != "graphicFrame":
@@ -129,6 +130,16 @@ class _Slide:
         text = "\n".join(line for shape in bodies for line in _paragraphs(shape))
         if text.strip():
             self._builder.block(f"Notes: {text}")
+
+
+def _shown(element: etree._Element) -> Iterator[etree._Element]:
+    """Shapes, frames and groups; alternatives and trees are only around them."""
+    for child in element.iterchildren(etree.Element):
+        name = local_name(child)
+        if name in ("sp", "graphicFrame", "cxnSp", "grpSp"):
+            yield child
+        elif name in _HOLDERS:
+            yield from _shown(child)
 
 
 def _placeholder(shape: etree._Element) -> str:
