@@ -19,7 +19,7 @@ _MEDIA = ("image/", "audio/", "video/", "font/")
 
 Kind = Literal[
     "text", "markdown", "rst", "html", "pdf", "docx", "pptx", "xlsx", "odt", "csv", "tsv",
-    "json", "jsonl", "epub", "eml", "code", "zip",
+    "json", "jsonl", "notebook", "epub", "eml", "code", "zip",
 ]  # fmt: skip
 
 OCTETS = "application/octet-stream"
@@ -63,6 +63,7 @@ FORMATS: tuple[Format, ...] = (
     Format("tsv", (".tsv", ".tab"), "text/tab-separated-values"),
     Format("json", (".json", ".geojson"), "application/json", ("application/ld+json",)),
     Format("jsonl", (".jsonl", ".ndjson"), "application/jsonl", ("application/x-ndjson",)),
+    Format("notebook", (".ipynb",), "application/x-ipynb+json"),
     Format("epub", (".epub",), "application/epub+zip"),
     Format("eml", (".eml",), "message/rfc822"),
     Format("code", tuple(_CODE.split()), "text/plain", _CODE_TYPES),
@@ -70,7 +71,7 @@ FORMATS: tuple[Format, ...] = (
 )  # fmt: skip
 
 SUPPORTED = (
-    "txt, md, rst, html, pdf, docx, pptx, xlsx, odt, csv, tsv, json, jsonl, epub, eml and "
+    "txt, md, rst, html, pdf, docx, pptx, xlsx, odt, csv, tsv, json, jsonl, ipynb, epub, eml and "
     "source code"
 )
 # Kinds that are read line by line, by Python code alone.

@@ -12,6 +12,7 @@ from ingestion.parsing.epub import parse_epub
 from ingestion.parsing.html import parse_html
 from ingestion.parsing.json_text import parse_json, parse_jsonl
 from ingestion.parsing.markdown import parse_markdown, parse_text
+from ingestion.parsing.notebook import parse_notebook
 from ingestion.parsing.odt import parse_odt
 from ingestion.parsing.pdf import parse_pdf
 from ingestion.parsing.pptx import parse_pptx
@@ -73,5 +74,7 @@ def _written(kind: Kind, data: bytes, hints: Hints, limits: ContentLimits) -> Bu
             return parse_json(text, limits)
         case "jsonl":
             return parse_jsonl(text, limits)
+        case "notebook":
+            return parse_notebook(text, limits)
         case _:
             raise AssertionError(kind)

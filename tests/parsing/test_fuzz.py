@@ -54,6 +54,7 @@ SEEDS: dict[str, bytes] = {
     "tsv": b"Name\tPrice\nBolt\t1\n",
     "json": b'{"a": [1, 2.50, {"b": null}], "c": "\\u00e4", "d": {"e": true}}',
     "jsonl": b'{"a": 1}\n{"a": [1, {"b": 2}]}\n',
+    "ipynb": b'{"cells": [{"cell_type": "code", "source": ["x\\n"], "outputs": [{"text": "1"}]}]}',
     "epub": make_epub({"1.xhtml": "<h1>One</h1><p>Words", "2.xhtml": "<p>More"}),
     "eml": _MAIL,
     "py": b"class A:\n    def run(self) -> int:\n        return 1\n",
