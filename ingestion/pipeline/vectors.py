@@ -198,12 +198,13 @@ def _embed(index: Index, batch: Sequence[Todo]) -> Embeddings:
 
 
 def _points(run: JobRun, index: Index, call: _Call) -> list[tuple[Todo, Point]]:
+    # While the model is at work.
+    sparse = encode_documents([todo.text for todo in call.batch])
     embeddings = run.result(call.future)
     call.meter.report(embeddings.usage)
     if len(embeddings.vectors) != len(call.batch):
         raise ProviderUnavailable("The embedding model left out some of the texts.")
     check_dimensions(index.space, embeddings.vectors.shape[1])
-    sparse = encode_documents([todo.text for todo in call.batch])
     return [
         (todo, todo.point(dense, terms))
         for todo, dense, terms in zip(call.batch, embeddings.vectors, sparse, strict=True)
