@@ -64,7 +64,10 @@ class BotView(TenantView):
         "DELETE": TokenScope.WRITE,
     }
     actions: ClassVar = {"PATCH": "bot.update", "DELETE": "bot.delete"}
-    failures: ClassVar = {"PATCH": (ErrorCode.ADDRESS_REFUSED,)}
+    failures: ClassVar = {
+        "PATCH": (ErrorCode.ADDRESS_REFUSED,),
+        "DELETE": (ErrorCode.CONFLICT,),
+    }
     path_objects: ClassVar = {"bot_profile_id": access_bot}
 
     @extend_schema(operation_id="bot_profiles_retrieve", summary="One bot", responses=BotSerializer)

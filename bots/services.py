@@ -26,7 +26,7 @@ from minirag.validation import Rule, clean_all
 from sources.selectors import live_sources
 from tenants import audit, idempotency
 from tenants.context import AuthContext
-from tenants.locking import lock_row
+from tenants.locking import delete_whole, lock_row
 from tenants.models import TokenScope
 
 _SLUG_TRIES = 50
@@ -82,10 +82,13 @@ def update_bot(auth: AuthContext, bot: BotProfile, **changes: Any) -> BotProfile
 
 def delete_bot(auth: AuthContext, bot: BotProfile) -> None:
     """Delete a bot with its chats. What it cost stays in the ledger."""
-    with transaction.atomic():
+
+    def deletion() -> None:
         audit.record(auth, "bot.delete", bot, detail={"name": bot.name, "slug": bot.slug})
         idempotency.forget_quotes(bot.tenant_id)
         BotProfile.objects.filter(pk=bot.pk).delete()
+
+    delete_whole(deletion)
 
 
 def _columns(auth: AuthContext, bot: BotProfile, values: Mapping[str, Any]) -> dict[str, Any]:

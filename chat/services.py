@@ -26,6 +26,7 @@ from minirag.errors import Conflict, Invalid, NotFound
 from minirag.types import ChatTurn
 from tenants import audit, idempotency
 from tenants.context import AuthContext
+from tenants.locking import delete_whole
 from usage.selectors import message_calls
 
 _TITLE = 80
@@ -251,9 +252,12 @@ def delete_chat(auth: AuthContext, chat: Chat) -> list[UUID]:
     """Delete a chat with its messages. Returns the answers still streaming, to be stopped."""
     streaming = Message.objects.filter(chat=chat, status=MessageStatus.STREAMING)
     running = list(streaming.values_list("pk", flat=True))
-    with transaction.atomic():
+
+    def deletion() -> None:
         audit.record(auth, "chat.delete", chat)
         messages = Message.objects.filter(chat=chat)
         idempotency.forget_messages(list(messages.values_list("pk", flat=True)))
         Chat.objects.filter(pk=chat.pk).delete()
+
+    delete_whole(deletion)
     return running

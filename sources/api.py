@@ -13,7 +13,7 @@ from ingestion.serializers import IngestJobSerializer
 from ingestion.services import schedule_delete, schedule_ingest
 from minirag.api.parsers import FileFormParser
 from minirag.api.serializers import NoBody, PageParams, page_of
-from minirag.errors import ErrorCode
+from minirag.errors import ErrorCode, NotFound
 from sources.receiving import CappedUploadHandler
 from sources.selectors import access_source, list_documents, list_sources
 from sources.serializers import (
@@ -168,6 +168,8 @@ class SourceUploadView(TenantView):
         files = self.body(UploadForm)["file"]
         added = add_uploads(self.auth, self.object("source_id"), files)
         rows = list_documents(self.auth).in_bulk([document.pk for document in added])
+        if len(rows) < len(added):
+            raise NotFound  # the source was deleted meanwhile
         shown = [rows[document.pk] for document in added]
         return Response({"documents": DocumentSerializer(shown, many=True).data}, status=201)
 

@@ -27,7 +27,7 @@ from chat.serializers import (
 )
 from chat.services import delete_chat, give_feedback
 from minirag.api.serializers import PageParams, page_of
-from minirag.errors import NotFound
+from minirag.errors import ErrorCode, NotFound
 from tenants.models import TokenScope
 
 # One spelling each, as in the answer: [1], never [01].
@@ -58,6 +58,7 @@ class ChatDetailView(OwnChatsView):
     scopes = {"GET": TokenScope.READ, "DELETE": TokenScope.WRITE}
     path_objects = {"chat_id": access_chat}
     actions = {"DELETE": "chat.delete"}
+    failures = {"DELETE": (ErrorCode.CONFLICT,)}
 
     @extend_schema(operation_id="chats_retrieve", summary="One chat", responses=ChatOutput)
     def get(self, request: Request, chat_id: str) -> Response:

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import models
+from django.db import IntegrityError, models
 from django.utils import timezone
 
 from bots.models import BotProfile
 from chat.models import Chat, Message
 from ingestion.models import IngestJob
 from sources.models import Chunk, Document, Source
+from sources.services import add_uploads
 from tenants.api_base import TenantView
 from tenants.models import ApiToken, Membership
 from tenants.scope import platform_scope
@@ -77,3 +78,40 @@ def test_retired(call: Operation, world: World, monkeypatch: pytest.MonkeyPatch)
     assert answer.status_code < 500, content_of(answer)
     if call.id == "sources_update":
         assert answer.status_code == 404, content_of(answer)
+
+
+@pytest.mark.parametrize(("failures", "status"), [(1, 204), (4, 204), (5, 409)])
+@pytest.mark.parametrize("call_id", ["bot_profiles_delete", "chats_delete"])
+def test_what_grows_while_it_is_deleted(
+    call_id: str, failures: int, status: int, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message that came between the look and the commit breaks the commit; it begins anew."""
+    call = next(one for one in WITH_ROWS if one.id == call_id)
+    ids, broken, delete = own(call, world), [IntegrityError()] * failures, models.QuerySet.delete
+
+    def breaking(rows: Any) -> Any:
+        if broken and rows.model in (BotProfile, Chat):
+            raise broken.pop()
+        return delete(rows)
+
+    monkeypatch.setattr(models.QuerySet, "delete", breaking)
+    answer = send(world.clients["own full token"], call, ids, {})
+    check(answer, call, world)
+    assert answer.status_code == status
+
+
+def test_an_upload_to_a_source_that_is_deleted_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = next(one for one in WITH_ROWS if one.id == "sources_upload")
+    ids = own(call, world)
+
+    def then_deleted(*args: Any) -> Any:
+        made = add_uploads(*args)
+        retire(ids)
+        return made
+
+    monkeypatch.setattr("sources.api.add_uploads", then_deleted)
+    answer = send(world.clients["own full token"], call, ids, body_of(call, world))
+    check(answer, call, world)
+    assert answer.status_code == 404
