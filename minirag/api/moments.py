@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -12,6 +13,10 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from minirag.errors import Invalid
+
+_SPELLED = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:[Zz]|[+-]\d\d:\d\d)?)?", re.ASCII
+)
 
 
 @extend_schema_field(OpenApiTypes.STR)
@@ -33,6 +38,8 @@ class MomentField(serializers.Field[datetime, str, str, Any]):
         return value.isoformat()
 
     def _moment(self, text: str) -> datetime:
+        if not _SPELLED.fullmatch(text):  # Django reads week dates, and digits of every script
+            raise ValueError(text)
         if day := parse_date(text):
             if self.last and day == date.max:
                 return datetime.max.replace(tzinfo=UTC)

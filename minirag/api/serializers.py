@@ -27,6 +27,8 @@ _TEXT_FIELDS = (
 )
 _MAX_INTEGER = 2**63
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+# Python reads 1_0, +1 and the digits of every script too.
+_WHOLE = re.compile(r"-?[0-9]+", re.ASCII)
 # What HTML forms carry beside the fields of a serializer.
 _FORM_EXTRAS = frozenset({"csrfmiddlewaretoken"})
 
@@ -92,7 +94,11 @@ def _form_problem(field: serializers.Field[Any, Any, Any, Any], value: Any) -> s
     """Of a form or a query, which hold text only. An empty input that may stay empty is none."""
     if isinstance(field, serializers.DictField | serializers.BaseSerializer):
         return "Must be an object, which only JSON can carry."
-    return None if value == "" and not field.required else _id_problem(field, value)
+    if value == "" and not field.required:
+        return None
+    if isinstance(field, serializers.IntegerField) and not _WHOLE.fullmatch(str(value)):
+        return "Must be a whole number."
+    return _id_problem(field, value)
 
 
 def type_problem(field: serializers.Field[Any, Any, Any, Any], value: Any) -> str | None:

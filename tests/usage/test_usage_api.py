@@ -121,6 +121,10 @@ def test_the_start_is_in_the_period_and_the_end_is_not(
         ("from=yesterday", "from"),
         ("from=2026-13-01", "from"),
         ("from=2026-02-30", "from"),
+        ("from=20260301", "from"),
+        ("from=2026-W10-1", "from"),
+        ("from=2026-3-1", "from"),
+        ("from=%D9%A2026-03-01", "from"),
         ("to=10000-01-01", "to"),
         ("from=2026-03-14&to=2026-03-13", "to"),
         ("from=2026-03-14&from=2026-03-15", "from"),
@@ -165,7 +169,20 @@ def test_rows_are_listed_newest_first_and_filtered(client_a: Client, tenant: Ten
 
 @pytest.mark.parametrize(
     "query",
-    ["kind=nothing", "bot_profile_id=7", "limit=0", "limit=201", "cursor=x", "format=xml", "x=1"],
+    [
+        "kind=nothing",
+        "bot_profile_id=7",
+        "limit=0",
+        "limit=201",
+        "limit=%2B1",
+        "limit=1_0",
+        "limit=1.0",
+        "limit=%D9%A3",
+        "limit=%201",
+        "cursor=x",
+        "format=xml",
+        "x=1",
+    ],
 )
 def test_a_wrong_filter_is_refused(client_a: Client, query: str) -> None:
     answer = client_a.get(f"/v1/usage/events?{query}")
