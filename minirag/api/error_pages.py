@@ -19,7 +19,10 @@ _FOR_PEOPLE = {
     500: "The server could not answer this. Try again; if it stays so, "
     "tell its operator the number below.",
 }
-_ROLE = "Your role does not allow this. An owner or an admin of the tenant can do it, or change it."
+_ROLE = (
+    "Your role does not allow this. An owner or an admin of the tenant can do it, "
+    "or give you another role."
+)
 
 
 def site_of(request: HttpRequest) -> str | None:

@@ -23,13 +23,17 @@ def box(page: Page, part: str) -> dict[str, float]:
 def test_a_long_name_has_its_place(demo: Demo, pages: Recorder) -> None:
     api = Api(int(demo.url.rpartition(":")[2]), demo.state["api_token"])
     source = api.make_source(UNBROKEN[:164], {"long.md": "# Long"})
-    api.post("bot-profiles", name=UNBROKEN[:164])
+    words = {"name": UNBROKEN[:164], "welcome_message": UNBROKEN, "suggested_questions": [UNBROKEN]}
+    bot = api.post("bot-profiles", widget={"enabled": True}, **words)
     page = pages.open(width=1280)
     log_in(page, demo, "console", "operator")
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 900})
         page.goto(f"{demo.url}/console/")
         assert_fits(page)
+        page.goto(f"{demo.url}/chat/{bot['widget']['public_id']}/")
+        assert_fits(page)
+        assert box(page, ".chat-top")["height"] < 100
         page.goto(f"{demo.url}/console/sources/source/{source}/change/")
         assert_fits(page)
         picture(page, f"long-name-{width}")
