@@ -151,7 +151,7 @@ class BotProfileAdmin(DomainAdmin):
         "The bot goes with its chats, its chat page and its widget. Its sources stay. "
         "It cannot be taken back."
     )
-    list_display = ("name", "slug", "model", "is_active", "widget_enabled", "chat_page")
+    list_display = ("name", "slug", "model", "active", "shown_outside", "chat_page")
     list_filter = ("is_active", "widget_enabled", "model")
     search_fields = ("name", "slug")
     readonly_fields = ("stored_credentials", "widget_public_id", "chat_page")
@@ -208,6 +208,14 @@ class BotProfileAdmin(DomainAdmin):
     def get_queryset(self, request: Any) -> QuerySet[BotProfile]:
         rows: QuerySet[BotProfile] = super().get_queryset(request)
         return rows
+
+    @admin.display(description="active", boolean=True, ordering="is_active")
+    def active(self, row: BotProfile) -> bool:
+        return row.is_active
+
+    @admin.display(description="widget on", boolean=True, ordering="widget_enabled")
+    def shown_outside(self, row: BotProfile) -> bool:
+        return row.widget_enabled
 
     @admin.display(description="stored")
     def stored_credentials(self, row: BotProfile) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin
+from django.utils.text import Truncator
 
 from tenants.console import NOTHING
 from tenants.context import ActorKind
@@ -66,6 +67,15 @@ def who(event: AuditEvent) -> str:
     if event.actor_kind == ActorKind.TOKEN:
         return f"API token “{event.actor}”"
     return event.actor or event.actor_kind
+
+
+def deed(event: AuditEvent) -> str:
+    return DEEDS.get(event.action, event.action)
+
+
+def sentence(event: AuditEvent) -> str:
+    """The event in short, as its page is called."""
+    return Truncator(f"{who(event)} {deed(event)}").chars(120)
 
 
 def told_detail(event: AuditEvent) -> str:

@@ -11,8 +11,8 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from tenants.admin.audit_targets import name_targets, object_of
-from tenants.admin.audit_words import DEEDS, DeedFilter, told_detail, who
-from tenants.console import DomainAdmin, crumbs_of, register
+from tenants.admin.audit_words import DeedFilter, deed, sentence, told_detail, who
+from tenants.console import Crumb, DomainAdmin, crumbs_of, register
 from tenants.context import ActorKind
 from tenants.models import AuditEvent, Tenant, TokenScope
 
@@ -57,6 +57,16 @@ class AuditEventAdmin(DomainAdmin):
         more = {"title": "History", "trail": crumbs_of(self.admin_site, type(row), row)}
         return super().changelist_view(request, {**more, "subtitle": str(row)})
 
+    def trail(self, row: Any = None) -> list[Crumb]:
+        crumbs = super().trail(row)
+        return crumbs if row is None else [crumbs[0], crumbs[-1]._replace(words=sentence(row))]
+
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **more: Any
+    ) -> Any:
+        context["subtitle"] = sentence(context["original"])
+        return super().render_change_form(request, context, *args, **more)
+
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         shown = super().get_changelist_instance(request)
         name_targets(request, self.admin_site, shown.result_list)
@@ -86,7 +96,7 @@ class AuditEventAdmin(DomainAdmin):
 
     @admin.display(description="did", ordering="action")
     def did(self, row: AuditEvent) -> str:
-        return DEEDS.get(row.action, row.action)
+        return deed(row)
 
     @admin.display(description="to what")
     def target(self, row: Any) -> SafeString | str:

@@ -79,6 +79,7 @@ def test_an_object_is_named_and_led_to(console: Client, auth: AuthContext) -> No
         event = AuditEvent.objects.get(action="source.create")
     detail = console.get(f"{LIST}{event.pk}/change/").content.decode()
     assert link in detail and str(made.pk) in detail and "type: text" in detail
+    assert f"<h2>{auth.actor} made a source</h2>" in detail and "source.create by" not in detail
 
 
 def test_what_is_gone_keeps_its_name_and_has_no_link(console: Client, auth: AuthContext) -> None:
