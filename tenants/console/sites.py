@@ -7,7 +7,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.actions import delete_selected
-from django.contrib.auth.forms import AuthenticationForm
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.template.response import TemplateResponse
@@ -15,6 +14,7 @@ from django.urls import reverse
 
 from minirag.api.errors import not_to_be_opened
 from tenants.console.overview import overview
+from tenants.console.signing_in import PlatformSignInForm, SignInForm
 from tenants.credentials import context_of
 from tenants.models import Membership, Role, Tenant, User
 from tenants.scope import platform_scope, tenant_scope
@@ -83,7 +83,7 @@ class ConsoleSite(ScopedSite):
     site_header = "MiniRAG console"
     site_title = "MiniRAG console"
     index_title = "Overview"
-    login_form = AuthenticationForm
+    login_form = SignInForm
     enable_nav_sidebar = True
 
     def has_permission(self, request: HttpRequest) -> bool:
@@ -141,6 +141,7 @@ class PlatformSite(ScopedSite):
     """For platform operators: all tenants."""
 
     site_header = "MiniRAG platform"
+    login_form = PlatformSignInForm
     site_title = "MiniRAG platform"
     index_title = "All tenants"
 
