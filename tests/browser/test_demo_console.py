@@ -114,6 +114,12 @@ def test_a_token_is_shown_once(demo: Demo, pages: Recorder) -> None:
     assert token.startswith("mrag_")
     assert_readable(page)
     picture(page, "token-once")
+    page.set_viewport_size({"width": 390, "height": 800})
+    box = page.locator(".shown-once pre").bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= 390
+    seen = page.locator(".shown-once pre").evaluate("(one) => one.scrollWidth - one.clientWidth")
+    assert seen <= 0
     page.goto(f"{demo.url}/console/tenants/apitoken/")
     expect(page.locator("#result_list")).to_contain_text("From the browser")
     assert token not in page.content()
