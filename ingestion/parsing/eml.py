@@ -10,18 +10,22 @@ from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import Message
 from email.policy import Compat32
+from itertools import islice
+from pathlib import PurePosixPath
 
 from ingestion.parsing.decode import decode, web_name
 from ingestion.parsing.document import Built, ContentLimits, DocumentBuilder, Hints, clean_title
 from ingestion.parsing.html import whole_page
 from minirag.errors import UnreadableSource
-from minirag.formats import OCTETS, mime_type_of
+from minirag.formats import OCTETS, kind_of_mime, kind_of_suffix, mime_type_of
 
 _SHOWN = ("From", "To", "Cc", "Date")
 # Decoding a header of 100,000 encoded words takes 4 GB.
 _MOST_HEADER = 2_000
 _MOST_HEADERS = 256 * 1024
 _MOST_PARTS = 1_000
+# Lines of a report on what became of a mail.
+_MOST_SAID = 100
 _WORD = re.compile(r"\w+")
 
 _ALTERNATIVE = "multipart/alternative"
@@ -92,7 +96,11 @@ class _Reader:
     def _content(self, part: Message, depth: int, level: int) -> None:
         kind = part.get_content_type()
         inner = _inner(part)
-        if kind == _ALTERNATIVE and inner:
+        if kind == "message/delivery-status":
+            for one in inner[:_MOST_PARTS]:
+                said = islice(one.items(), _MOST_SAID)
+                self.builder.block("\n".join(f"{name}: {_decoded(str(raw))}" for name, raw in said))
+        elif kind == _ALTERNATIVE and inner:
             self._alternative(inner, depth, level)
         elif kind == "message/rfc822" and inner:
             for message in inner:
@@ -102,8 +110,8 @@ class _Reader:
                 self._part(one, depth + 1, level)
         elif part.get_content_disposition() == "attachment" or part.get_filename():
             self._attachment(part, depth, level)
-        elif kind in _READ:
-            self.builder.include(_text(part), level)
+        elif kind in _READ or part.get_content_maintype() == "multipart":
+            self.builder.include(_text(part), level)  # of a mail whose parts are not to be found
         elif kind.startswith("text/"):
             self._attachment(part, depth, level)
 
@@ -137,17 +145,27 @@ class _Reader:
         kind = part.get_content_type()
         self.builder.blank()
         try:
-            data = _payload(part)
-            known = mime_type_of(name)
-            hints = Hints(name, kind if known == OCTETS else known, None, self._hints.password)
-            built = self._parse(
-                data, hints, replace(self._limits, depth=self._limits.depth - depth)
-            )
+            built = self._read(part, name, replace(self._limits, depth=self._limits.depth - depth))
         except UnreadableSource as error:
             self.builder.line(f"Attachment: {name} ({kind}). {error.message}")
             return
         self.builder.heading(f"Attachment: {name}", min(9, level + 1), name)
         self.builder.include(built, level + 1)
+
+    def _read(self, part: Message, name: str, limits: ContentLimits) -> Built:
+        """What is attached, by its name, else by its type; text of any other type as text."""
+        data, kind, known = _payload(part), part.get_content_type(), mime_type_of(name)
+        hints = Hints(name, kind if known == OCTETS else known, None, self._hints.password)
+        if not kind.startswith("text/"):
+            return self._parse(data, hints, limits)
+        if text := _declared(part, data):
+            data = text.encode("utf-8-sig", "replace")
+        try:
+            return self._parse(data, hints, limits)
+        except UnreadableSource:
+            if kind_of_suffix(PurePosixPath(name).suffix) or kind_of_mime(kind):
+                raise
+            return self._parse(data, Hints("attachment.txt", "text/plain"), limits)
 
 
 def _inner(part: Message) -> list[Message]:
@@ -194,11 +212,7 @@ def _payload(part: Message) -> bytes:
 
 def _text(part: Message) -> Built:
     data = _payload(part)
-    charset = part.get_content_charset()
-    try:
-        text = data.decode(web_name(charset)) if charset else decode(data)
-    except (LookupError, UnicodeError):
-        text = decode(data)
+    text = _declared(part, data) or decode(data)
     if part.get_content_type() == "text/html":
         try:
             return whole_page(text)
@@ -207,6 +221,15 @@ def _text(part: Message) -> Built:
     builder = DocumentBuilder()
     builder.block(text)
     return builder.build()
+
+
+def _declared(part: Message, data: bytes) -> str:
+    """The text in the encoding that its part declares; "" where it is not in that one."""
+    charset = part.get_content_charset()
+    try:
+        return data.decode(web_name(charset)) if charset else ""
+    except (LookupError, UnicodeError):
+        return ""
 
 
 def _words(version: _Version) -> int:

@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from ingestion.parsing.document import Built, ContentLimits, DocumentBuilder
 from minirag.errors import UnreadableSource
 
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An object with all its values, also those of a name that it has twice."""
+
+    pairs: list[tuple[str, Any]]
+
+    def __bool__(self) -> bool:
+        return bool(self.pairs)
+
+
+# Numbers stay as written: 1.10 is a version to some.
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=Record, parse_int=str, parse_float=str, parse_constant=str
+)
+_BETWEEN = re.compile(r"[\s,\ufeff]*")
 _NESTED = "The data is nested too deeply."
 
 
@@ -17,13 +35,15 @@ def parse_json(text: str, limits: ContentLimits) -> Built:
     try:
         value = _loads(text)
     except json.JSONDecodeError as error:
+        if error.msg == "Extra data" and (values := _one_after_the_other(text, limits)):
+            return _joined(values, limits)
         if error.msg == "Extra data" and "\n" in text.strip():
             return parse_jsonl(text, limits)
         raise UnreadableSource(f"This is not valid JSON: line {error.lineno}.") from error
     builder = DocumentBuilder()
-    if isinstance(value, dict):
-        for key, one in value.items():
-            if isinstance(one, dict | list) and one:
+    if isinstance(value, Record):
+        for key, one in value.pairs:
+            if isinstance(one, Record | list) and one:
                 builder.blank()
                 builder.heading(str(key), 1, str(key))
             _add(builder, one, str(key), limits)
@@ -62,12 +82,40 @@ def parse_jsonl(text: str, limits: ContentLimits) -> Built:
 
 
 def _loads(text: str) -> Any:
-    # Numbers stay as written: 1.10 is a version to some.
-    return json.loads(text.lstrip("\ufeff"), parse_int=str, parse_float=str)
+    return _DECODER.decode(text.lstrip("\ufeff"))
+
+
+def _one_after_the_other(text: str, limits: ContentLimits) -> list[Any]:
+    """Values with only blanks or commas between them; none where anything else stands there."""
+    values: list[Any] = []
+    at = _next_value(text, 0)
+    try:
+        while at < len(text) and len(values) <= limits.rows:
+            value, at = _DECODER.raw_decode(text, at)
+            values.append(value)
+            at = _next_value(text, at)
+    except json.JSONDecodeError:
+        return []
+    return values
+
+
+def _next_value(text: str, at: int) -> int:
+    found = _BETWEEN.match(text, at)
+    return found.end() if found else at
+
+
+def _joined(values: list[Any], limits: ContentLimits) -> Built:
+    if len(values) > limits.rows:
+        raise UnreadableSource(f"There are more than {limits.rows:,} records.")
+    builder = DocumentBuilder()
+    for value in values:
+        builder.blank()
+        _add(builder, value, "", limits)
+    return builder.build()
 
 
 def _add(builder: DocumentBuilder, value: Any, path: str, limits: ContentLimits) -> None:
-    if isinstance(value, list) and any(isinstance(one, dict | list) for one in value):
+    if isinstance(value, list) and any(isinstance(one, Record | list) for one in value):
         _records(builder, value, path, limits)
         return
     for line in _lines(value, path, limits.depth):
@@ -76,7 +124,7 @@ def _add(builder: DocumentBuilder, value: Any, path: str, limits: ContentLimits)
 
 def _records(builder: DocumentBuilder, values: list[Any], path: str, limits: ContentLimits) -> None:
     for number, value in enumerate(values):
-        if isinstance(value, dict | list):
+        if isinstance(value, Record | list):
             builder.blank()
         place = f"{path}[{number}]" if path else ""
         for line in _lines(value, place, limits.depth):
@@ -86,10 +134,10 @@ def _records(builder: DocumentBuilder, values: list[Any], path: str, limits: Con
 def _lines(value: Any, path: str, depth: int) -> Iterator[str]:
     if depth <= 0:
         raise UnreadableSource(_NESTED)
-    if isinstance(value, dict):
-        for key, one in value.items():
+    if isinstance(value, Record):
+        for key, one in value.pairs:
             yield from _lines(one, f"{path}.{key}" if path else str(key), depth - 1)
-    elif isinstance(value, list) and any(isinstance(one, dict | list) for one in value):
+    elif isinstance(value, list) and any(isinstance(one, Record | list) for one in value):
         for number, one in enumerate(value):
             yield from _lines(one, f"{path}[{number}]", depth - 1)
     elif isinstance(value, list):

@@ -107,3 +107,41 @@ def test_headers_may_be_raw_letters(encoding: str) -> None:
     assert built.title == "Grüße aus Köln"
     assert built.text.startswith("Subject: Grüße aus Köln\nFrom: Jürgen Müller <a@x.test>")
     assert [title for *_, title in built.headings] == ["Grüße aus Köln", "Übersicht.txt"]
+
+
+def test_a_mail_whose_parts_are_not_to_be_found_is_read_as_it_is() -> None:
+    data = b"Subject: Hi\nContent-Type: multipart/mixed; boundary=X\n\n--B\n\nThe words\n--B--\n"
+    assert "The words" in parse_bytes(data, Hints("a.eml"), ContentLimits()).text
+
+
+def test_a_report_on_a_mail_that_came_back_is_read() -> None:
+    data = (
+        b"Subject: Failed\nContent-Type: multipart/report; boundary=X\n\n--X\n\nSorry.\n--X\n"
+        b"Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx\n\n"
+        b"Final-Recipient: rfc822; ann@x.test\nStatus: 5.1.1\n--X--\n"
+    )
+    text = parse_bytes(data, Hints("a.eml"), ContentLimits()).text
+    assert text.endswith(
+        "Reporting-MTA: dns; mx\n\nFinal-Recipient: rfc822; ann@x.test\nStatus: 5.1.1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "body", "words"),
+    [
+        ("text/plain; charset=koi8-r; name=a.txt", "Привет".encode("koi8-r"), "Привет"),
+        ("text/csv; charset=iso-8859-1; name=a.csv", "N,Ä\nö,ü".encode("cp1252"), "N | Ä\nö | ü"),
+        ("text/calendar; name=a.ics", b"SUMMARY:Party", "SUMMARY:Party"),
+        ("text/plain; charset=utf-8; name=a.txt", "Grüße".encode("cp1252"), "Grüße"),
+    ],
+)  # fmt: skip
+def test_texts_are_attached_in_the_encoding_that_they_say(
+    facts: str, body: bytes, words: str
+) -> None:
+    data = (
+        b"Subject: Hi\nContent-Type: multipart/mixed; boundary=X\n\n--X\n\nBody\n--X\n"
+        b"Content-Type: %s\nContent-Disposition: attachment\n"
+        b"Content-Transfer-Encoding: 8bit\n\n%s\n--X--\n" % (facts.encode(), body)
+    )
+    text = parse_bytes(data, Hints("a.eml"), ContentLimits()).text
+    assert text.endswith(f"Attachment: {facts.rpartition('=')[2]}\n\n{words}")

@@ -40,3 +40,22 @@ def test_a_decimal_comma_cuts_no_cell() -> None:
     assert lines("A;1,50\nB;2,50\nC;3,00", "a.csv") == ["A | 1,50", "B | 2,50", "C | 3,00"]
     assert lines("1,2\n3,4\n", "a.csv") == ["1 | 2", "3 | 4"]
     assert lines("a;b,1\nc;d,2\n", "a.csv") == ["a;b | 1", "c;d | 2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (
+            '{"a": 1, "b": {"x": 1, "x": [2]}, "a": 2}',
+            ["a: 1", "", "b", "b.x: 1", "b.x: 2", "a: 2"],
+        ),
+        ('{"a": NaN, "b": [Infinity, -Infinity]}', ["a: NaN", "", "b", "b: Infinity, -Infinity"]),
+        ('{"id": 123456789012345678901234567890}', ["id: 123456789012345678901234567890"]),
+        ('{"m": [[1, 2], [3, [4]]]}', ["m", "", "m[0]: 1, 2", "", "m[1][0]: 3", "m[1][1]: 4"]),
+        ('{\n "a": 1\n}\n{\n "a": 2\n}\n', ["a: 1", "", "a: 2"]),
+        ('{"a": 1}{"a": 2},\n{"a": 3}', ["a: 1", "", "a: 2", "", "a: 3"]),
+        ('{"a": 1}\nno\n{"a": 2}', ["a: 1", "", "a: 2"]),
+    ],
+)
+def test_no_value_of_json_is_lost(text: str, found: list[str]) -> None:
+    assert lines(text, "a.json") == found
