@@ -87,3 +87,9 @@ def test_a_table_in_a_cell_keeps_its_rows_apart() -> None:
 def test_signs_of_a_page_stay_what_they_are(words: str) -> None:
     assert rest(f"<p>{words}</p>") == words
     assert rest(f"<p><code>{words}</code></p>").strip("`") == words
+
+
+def test_control_characters_in_a_page_are_no_words() -> None:
+    cell = "<table><tr><th>a</th><td><table><tr><td>b&#1;</td></tr></table>c&#2;</td></tr></table>"
+    text = rest(f"<p>x<sup>2&#3;</sup>&#4;y m<sup>a&#5;3</sup></p>{cell}")
+    assert text == "x^(2)y m^(a3)\n\n| a | b c |\n| --- | ----- |"

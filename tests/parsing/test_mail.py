@@ -145,3 +145,8 @@ def test_texts_are_attached_in_the_encoding_that_they_say(
     )
     text = parse_bytes(data, Hints("a.eml"), ContentLimits()).text
     assert text.endswith(f"Attachment: {facts.rpartition('=')[2]}\n\n{words}")
+
+
+def test_an_encoded_word_in_no_encoding_is_kept_as_it_is() -> None:
+    data = "Subject: =?utø-8?q?Hi?= there\nFrom: a\n\nBody".encode()
+    assert parse_bytes(data, Hints("a.eml"), ContentLimits()).text.endswith("Body")
