@@ -12,7 +12,7 @@ from ingestion.parsing.document import Built, clean_title
 from ingestion.parsing.html_around import drop, is_dated_article, prune_around
 from ingestion.parsing.html_content import content_words, main_content
 from ingestion.parsing.html_flat import flat
-from ingestion.parsing.html_prolog import as_html
+from ingestion.parsing.html_prolog import as_html, without_controls
 from ingestion.parsing.html_raised import mark_raised
 from ingestion.parsing.html_tables import fill_spans, open_layouts
 from ingestion.parsing.markdown import parse_markdown
@@ -67,7 +67,7 @@ def _converted(container: HtmlElement, url: str | None) -> str:
 
 
 def _tree(markup: str) -> HtmlElement:
-    markup = as_html(markup)
+    markup = without_controls(as_html(markup))
     tree, too_deep = _parsed(markup)
     return _parsed(flat(markup))[0] if too_deep else tree
 

@@ -33,7 +33,6 @@ _BESIDE = re.compile(
 )
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _LONGEST_NAME = 500
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 # The links' share of a block's letters: where it is named so, and of any with several links.
 _SOME, _MOST = 0.2, 0.5
 _SEVERAL = 2
@@ -50,11 +49,6 @@ def prune_around(tree: HtmlElement) -> None:
     for element in list(tree.iter(etree.Element)):
         if _is_around(element) and len(element.text_content()) < most:
             drop(element)
-
-
-def settable(text: str) -> str:
-    """``text`` without what a page may hold but a tree takes from nobody: control characters."""
-    return _CONTROLS.sub("", text)
 
 
 def drop(element: HtmlElement) -> None:

@@ -18,8 +18,21 @@ _XML = re.compile(
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 _FRAMES = re.compile(r"<frameset\b", re.IGNORECASE)
 _FRAME_TAGS = re.compile(r"</?(?:frameset|noframes|frame)\b[^>]{0,2000}>", re.IGNORECASE)
+_BLANKS = re.compile("[\x0b\x0c]")
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\ud800-\udfff\ufffe\uffff]+")
+_CONTROL_NAMES = re.compile(
+    r"&#(?:x0*(?:[0-8bcef]|1[0-9a-f]|d[89a-f][0-9a-f]{2}|fff[ef])(?![0-9a-f])"
+    r"|0*(?:[0-8]|1[124-9]|2\d|3[01]|5529[6-9]|55[3-9]\d\d|56\d{3}|57[0-2]\d\d|573[0-3]\d"
+    r"|5734[0-3]|6553[45])(?!\d));?",
+    re.IGNORECASE,
+)
 # Characters that entities of a page's own may add to it.
 _MOST_ADDED = 1_000_000
+
+
+def without_controls(markup: str) -> str:
+    """``markup`` without characters that a tree may be read with, but not be given."""
+    return _CONTROL_NAMES.sub("", _CONTROLS.sub("", _BLANKS.sub(" ", markup)))
 
 
 def as_html(markup: str) -> str:

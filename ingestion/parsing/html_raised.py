@@ -6,8 +6,6 @@ import re
 
 from lxml.html import HtmlElement
 
-from ingestion.parsing.html_around import settable
-
 _SUFFIX = re.compile(r"[^\W\d_]{2,}\.?|[\u2122\u00ae\u00a9\u00ba\u00aa°*†‡]+")  # of 2nd, 1er, marks
 _SIMPLE = re.compile(r"[+\-\u2212]?\w+(?:[.,]\w+)?")
 _REFERENCE = re.compile(r"\d{1,3}(?:\s?[,\u2013-]\s?\d{1,3})*|[a-z]")
@@ -27,11 +25,11 @@ def mark_raised(tree: HtmlElement) -> None:
         before = _before(element)[-3:]
         if inside and len(inside) <= _LONGEST and before.strip():
             opening, closing = _marks(element, inside, before)
-            element.text = opening + settable((element.text or "").lstrip())
+            element.text = opening + (element.text or "").lstrip()
             if re.match(r"\w", element.tail or "") and closing != "]" and opening:
                 closing += " "
             if closing:
-                element.tail = closing + settable(element.tail or "")
+                element.tail = closing + (element.tail or "")
 
 
 def _marks(element: HtmlElement, inside: str, before: str) -> tuple[str, str]:

@@ -7,8 +7,6 @@ from copy import deepcopy
 from lxml import etree
 from lxml.html import HtmlElement
 
-from ingestion.parsing.html_around import settable
-
 # What a cell may cover, and cells that are added to one table: spans are only numbers, and a page
 # may name any.
 _MOST_SPAN = 200
@@ -59,7 +57,7 @@ def _flatten(table: HtmlElement) -> None:
         ", ".join(filter(None, (" ".join(cell.text_content().split()) for cell in row)))
         for row in table.iter("tr")
     )
-    words, tail = settable("; ".join(filter(None, rows))), settable(table.tail or "")
+    words, tail = "; ".join(filter(None, rows)), table.tail
     for child in list(table):
         table.remove(child)
     table.tag, table.text, table.tail = "div", words, tail

@@ -91,5 +91,7 @@ def test_signs_of_a_page_stay_what_they_are(words: str) -> None:
 
 def test_control_characters_in_a_page_are_no_words() -> None:
     cell = "<table><tr><th>a</th><td><table><tr><td>b&#1;</td></tr></table>c&#2;</td></tr></table>"
-    text = rest(f"<p>x<sup>2&#3;</sup>&#4;y m<sup>a&#5;3</sup></p>{cell}")
-    assert text == "x^(2)y m^(a3)\n\n| a | b c |\n| --- | ----- |"
+    raised = "<p>x<sup>2&#x3;</sup>&#4;y m<sup>a&#005;3</sup>\x01<a href='/'>z</a>&#xFFFE;</p>"
+    text = rest(raised + cell)
+    assert text == "x^2 y m^a3z\n\n| a | b c |\n| --- | --- |"
+    assert rest("<p>&#10;&#x41;&#31;&#310;&#x1F600;&#55296;&#9;b</p>") == "AĶ😀 b"
