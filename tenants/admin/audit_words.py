@@ -18,6 +18,7 @@ DEEDS: Mapping[str, str] = {
     "auth.login": "signed in to the API",
     "auth.logout": "signed out of the API",
     "auth.password": "changed a password",
+    "auth.refresh": "renewed a sign-in with a token that was used up",
     "bot.check": "tried a bot's model",
     "bot.create": "made a bot",
     "bot.delete": "deleted a bot",
