@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
+from django.utils.safestring import SafeString
+
+from minirag.api.renderers import with_code
 
 Schema = Mapping[str, Any]
 
@@ -36,6 +39,10 @@ class Row:
     required: bool
     place: str = ""
 
+    @property
+    def words(self) -> SafeString:
+        return with_code(self.about)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -59,11 +66,21 @@ class Call:
     answers: Sequence[Answer]
     example: str
 
+    @property
+    def about(self) -> SafeString:
+        return with_code(self.description)
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
     name: str
     calls: list[Call] = field(default_factory=list)
+
+
+def _about(one: Schema, inner: Schema) -> str:
+    """What is said of a field, without the generator's own list of its choices."""
+    told = one.get("description") or inner.get("description", "")
+    return str(told).partition("* `")[0].strip() if inner.get("enum") else str(told)
 
 
 class Reference:
@@ -150,10 +167,7 @@ class Reference:
         needed = set(found.get("required", ()))
         for name, one in found.get("properties", {}).items():
             inner = self.resolve(one)
-            about = (
-                "" if inner.get("enum") else one.get("description") or inner.get("description", "")
-            )
-            yield Row(prefix + name, self.kind(one), about, name in needed)
+            yield Row(prefix + name, self.kind(one), _about(one, inner), name in needed)
             if depth + 1 < _NESTED and inner.get("properties"):
                 yield from self.rows(inner, f"{prefix}{name}.", depth + 1)
 

@@ -26,7 +26,7 @@ class Right(models.TextChoices):
     @classmethod
     def description(cls) -> str:
         """For the API's document."""
-        return "\n".join(f"- `{one.value}`: {one.may}." for one in cls)
+        return "\n\n".join(f"{one.value}: {one.may}." for one in cls)
 
 
 class TenantOwned(models.Model):

@@ -92,9 +92,12 @@ def test_each_right_is_explained_where_it_is_given(
     client.force_login(person(tenant, Role.OWNER))
     shown = html.unescape(client.get(f"/console/tenants/{form}/add/").content.decode())
     told = html.unescape(json.dumps(client.get("/v1/schema?format=json").json()))
+    reference = html.unescape(client.get("/v1/docs").content.decode())
+    assert "``" not in reference
     for right in rights:
         assert f"{right.label}: {right.may}" in shown
-        assert f"`{right.value}`: {right.may}." in told
+        assert f"{right.value}: {right.may}." in told
+        assert f"{right.value}: {right.may}." in reference
 
 
 def test_a_role_that_is_changed_is_explained(tenant: Tenant) -> None:
