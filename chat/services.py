@@ -90,7 +90,9 @@ def _chat_for(auth: AuthContext, bot: BotProfile, ask: Ask) -> Chat:
         chat = access_chat(auth, ask.chat_id)
         if chat.bot_id != bot.pk:
             raise NotFound
-        Chat.objects.filter(pk=chat.pk).update(updated_at=timezone.now())
+        # It holds the chat until the commit: of questions at once, one is the first.
+        if not Chat.objects.filter(pk=chat.pk).update(updated_at=timezone.now()):
+            raise NotFound
         return chat
     new: Chat = Chat.objects.create(
         bot=bot,

@@ -20,9 +20,9 @@ from minirag.errors import Conflict, Invalid, NotFound, Unauthenticated
 from tenants import audit, tokens
 from tenants.context import AuthContext
 from tenants.credentials import context_of
-from tenants.models import Membership, User
+from tenants.models import Membership
 from tenants.scope import platform_scope, tenant_scope
-from tenants.services.logins import check_password, valid_email, valid_password
+from tenants.services.logins import account_of, check_password, valid_email, valid_password
 from tenants.services.members import check_rank, valid_role
 
 INVITATION_PATH = "/console/invitation/"
@@ -45,9 +45,7 @@ def invite(auth: AuthContext, *, email: str, role: str, name: str = "") -> Invit
     wanted = valid_role(role)
     check_rank(auth, wanted)
     address = valid_email(email)
-    user = User.objects.filter(email=address).first()
-    if user is None:
-        user = User.objects.create_user(address, None, name=name)
+    user, _ = account_of(address, None, name)
     raw = secrets.token_urlsafe(32)
     try:
         with transaction.atomic():

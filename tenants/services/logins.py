@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib.auth import authenticate, password_validation, user_logged_in
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
@@ -144,6 +144,18 @@ def end_logins(user_id: UUID, *, but: UUID | None = None) -> None:
     """End a user's logins in the open scope, except one."""
     rows: Any = LoginSession.objects.filter(user_id=user_id, revoked_at__isnull=True)
     rows.exclude(pk=but).update(revoked_at=timezone.now())
+
+
+def account_of(address: str, password: str | None, name: str = "") -> tuple[User, bool]:
+    """The account of an address, and whether it was made now. Of requests at once one makes it."""
+    user = User.objects.filter(email=address).first()
+    if user is not None:
+        return user, False
+    try:
+        with transaction.atomic():
+            return User.objects.create_user(address, password, name=name), True
+    except IntegrityError:
+        return User.objects.get(email=address), False
 
 
 def valid_email(email: str) -> str:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.text import slugify
 
@@ -21,7 +21,7 @@ from tenants.context import AuthContext, system_context
 from tenants.models import Membership, Role, Tenant, User
 from tenants.scope import platform_scope, tenant_scope
 from tenants.services.api_tokens import NewToken, create_api_token
-from tenants.services.logins import valid_email
+from tenants.services.logins import account_of, valid_email
 
 _MAX_SLUG = 60
 
@@ -60,14 +60,23 @@ def _free_slug(name: str) -> str:
 
 
 def _owner(email: str, may_exist: bool) -> tuple[User, str | None]:
-    address = valid_email(email)
-    user = User.objects.filter(email=address).first()
-    if user is not None:
-        if not may_exist:
-            raise Conflict("There is an account with this e-mail already.")
-        return user, None
     password = secrets.token_urlsafe(18)
-    return User.objects.create_user(address, password), password
+    user, is_new = account_of(valid_email(email), password)
+    if not is_new and not may_exist:
+        raise Conflict("There is an account with this e-mail already.")
+    return user, password if is_new else None
+
+
+def _insert(name: str, **named: Any) -> Tenant:
+    def insert() -> Tenant:
+        row: Tenant = Tenant.objects.create(name=name, slug=_free_slug(name), **named)
+        return row
+
+    try:
+        with transaction.atomic():
+            return insert()
+    except IntegrityError:  # one of this name was a moment faster: now its slug is seen
+        return insert()
 
 
 @transaction.atomic
@@ -91,7 +100,7 @@ def create_tenant(
         if tenant_id is not None and Tenant.objects.filter(pk=tenant_id).exists():
             raise Conflict("This tenant is being made already.")
         named = {} if tenant_id is None else {"id": tenant_id}
-        tenant: Tenant = Tenant.objects.create(name=name, slug=_free_slug(name), **named)
+        tenant = _insert(name, **named)
     with tenant_scope(tenant.pk):
         Membership.objects.create(
             tenant=tenant, user=owner, role=Role.OWNER, accepted_at=timezone.now()

@@ -15,7 +15,8 @@ from django.test import AsyncClient
 
 from chat import turns
 from chat.event_logs import event_log
-from chat.models import DailyWidgetCount
+from chat.models import Chat, DailyWidgetCount
+from chat.selectors import access_chat
 from minirag.errors import ProviderMisconfigured
 from sources.models import Chunk, Document, Source
 from tenants import widget_tokens
@@ -249,6 +250,21 @@ async def test_who_only_chats_has_the_citations_of_its_own_answers(house: House,
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
     for answer in (own, foreign):
         assert (await api.get(path(answer))).status_code == 200
+
+
+async def test_a_question_to_a_chat_that_was_just_deleted(
+    house: House, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = (await post(api, "/chat", body(house))).json()
+
+    def then_gone(*args: Any) -> Any:
+        chat = access_chat(*args)
+        Chat.objects.filter(pk=chat.pk).delete()
+        return chat
+
+    monkeypatch.setattr("chat.services.access_chat", then_gone)
+    refused = await post(api, "/chat", body(house, chat_id=answer["chat_id"]))
+    assert (refused.status_code, refused.json()["error"]["code"]) == (404, "not_found")
 
 
 async def test_nothing_of_another_tenant(

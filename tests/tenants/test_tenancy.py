@@ -10,10 +10,10 @@ from django.test import Client
 from minirag.errors import Conflict
 from minirag.types import Credentials
 from tenants.context import system_context
-from tenants.models import Tenant
+from tenants.models import Tenant, User
 from tenants.scope import platform_scope, tenant_scope
-from tenants.services import set_embedding
-from tests.cast import PASSWORD, client_for, person
+from tenants.services import set_embedding, tenancy
+from tests.cast import PASSWORD, client_for, person, token_of
 
 JSON = "application/json"
 BOOTSTRAP = "bootstrap-token-0123456789-abcdefghijkl"
@@ -60,6 +60,31 @@ def test_a_repeated_request_makes_one_tenant(settings: Any) -> None:
     assert signed_up.status_code == 201
     with platform_scope("tests"):
         assert Tenant.objects.count() == 2
+
+
+def test_of_sign_ups_at_once_one_makes_the_account(
+    settings: Any, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look finds neither the account nor the slug that the other request is just writing."""
+    settings.MINIRAG_OPEN_SIGNUP = True
+    person(tenant, email="twin@acorn.test")
+    slugs, look = iter(["acorn", "acorn-2"]), User.objects.filter
+    monkeypatch.setattr(tenancy, "_free_slug", lambda name: next(slugs))
+    assert create(Client(), name="Acorn", email="new@acorn.test").json()["tenant"]["slug"] == (
+        "acorn-2"
+    )
+    blind = [True]
+    monkeypatch.setattr(
+        User.objects,
+        "filter",
+        lambda **by: User.objects.none() if blind and blind.pop() else look(**by),
+    )
+    assert create(Client(), name="Twin", email="twin@acorn.test").status_code == 409
+    blind.append(True)
+    invited = client_for(token_of(tenant)).post(
+        "/v1/users", {"email": "twin@acorn.test", "role": "viewer"}, content_type=JSON
+    )
+    assert invited.status_code == 409
 
 
 @pytest.mark.django_db
