@@ -26,7 +26,7 @@ from minirag.errors import Conflict, Invalid, NotFound
 from minirag.types import ChatTurn
 from tenants import audit, idempotency
 from tenants.context import AuthContext
-from tenants.locking import delete_whole
+from tenants.locking import delete_whole, lock_row
 from usage.selectors import message_calls
 
 _TITLE = 80
@@ -251,11 +251,16 @@ def running_answers(bot: BotProfile) -> list[UUID]:
 
 
 def delete_chat(auth: AuthContext, chat: Chat) -> list[UUID]:
-    """Delete a chat with its messages. Returns the answers still streaming, to be stopped."""
+    """Delete a chat with its messages. Returns the answers still streaming, to be stopped.
+
+    Raises ``NotFound`` where it was deleted meanwhile.
+    """
     streaming = Message.objects.filter(chat=chat, status=MessageStatus.STREAMING)
     running = list(streaming.values_list("pk", flat=True))
 
     def deletion() -> None:
+        # Before its messages: a question to it takes the two in this order too.
+        lock_row(Chat.objects.filter(pk=chat.pk), no_key=False)
         audit.record(auth, "chat.delete", chat)
         messages = Message.objects.filter(chat=chat)
         idempotency.forget_messages(list(messages.values_list("pk", flat=True)))

@@ -10,9 +10,17 @@ from django.db import transaction
 from minirag.errors import Conflict, Forbidden, Invalid
 from tenants import audit
 from tenants.context import AuthContext
-from tenants.models import Membership, Role, User
+from tenants.locking import lock_row
+from tenants.models import Membership, Role, Tenant, User
 from tenants.scope import platform_scope
 from tenants.services.logins import end_logins
+
+
+def _one_at_a_time(auth: AuthContext) -> None:
+    """Changes of a tenant's members lock several of them; in any order but one they would wait for
+    each other.
+    """
+    lock_row(Tenant.objects.filter(pk=auth.tenant_id))
 
 
 def check_rank(auth: AuthContext, *roles: str) -> None:
@@ -54,6 +62,7 @@ def change_role(auth: AuthContext, member: Membership, role: str) -> Membership:
     """Acts at the member's next request. Raises ``Forbidden``, ``Conflict`` or ``Invalid``."""
     wanted = valid_role(role)
     check_rank(auth, member.role, wanted)
+    _one_at_a_time(auth)
     if wanted is not Role.OWNER:
         _keep_an_owner(member)
     present = _locked(member)
@@ -69,6 +78,7 @@ def change_role(auth: AuthContext, member: Membership, role: str) -> Membership:
 def remove_member(auth: AuthContext, member: Membership) -> None:
     """Ends the membership, its logins, and what its tokens may do. The last owner stays."""
     check_rank(auth, member.role)
+    _one_at_a_time(auth)
     _keep_an_owner(member)
     present = _locked(member)
     check_rank(auth, present.role)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from django.test import Client
 
 from minirag.errors import Conflict
@@ -164,6 +165,32 @@ def test_two_owners_cannot_leave_at_once() -> None:
     assert sorted(outcomes) == ["left", "left", "left", "stays"]
     with platform_scope("tests"):
         assert Membership.objects.filter(role=Role.OWNER).count() == 1
+
+
+@pytest.mark.services
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("role", [Role.OWNER, Role.EDITOR, None])
+def test_changes_of_members_wait_for_each_other_at_the_tenant(role: Role | None) -> None:
+    """Each locks several members: from the first lock on they go one after the other."""
+    with platform_scope("tests"):
+        tenant = Tenant.objects.create(name="Acorn", slug="acorn")
+    person(tenant, Role.OWNER, "first@acorn.test")
+    row, auth = member(person(tenant, Role.VIEWER, "p@acorn.test")), system_context(tenant.pk, "t")
+
+    def change() -> None:
+        try:
+            with tenant_scope(tenant.pk), connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '200ms'")
+                change_role(auth, row, role) if role else remove_member(auth, row)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with platform_scope("tests"), transaction.atomic():
+            Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
+            with pytest.raises(OperationalError, match="lock timeout"):
+                pool.submit(change).result()
+        pool.submit(change).result()
 
 
 def test_foreign_and_random_members_and_tokens_answer_alike(
