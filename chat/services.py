@@ -169,6 +169,8 @@ def finish_turn(turn: Turn, outcome: Outcome) -> Message:
     """
     usage = usage_data(message_calls(turn.message_id))
     with transaction.atomic():
+        # Before its messages, as whoever asks or deletes: else two would wait for each other.
+        lock_row(Chat.objects.filter(pk=turn.chat_id))
         mine = Message.objects.filter(pk=turn.message_id, status=MessageStatus.STREAMING)
         won = mine.update(
             content=outcome.text,
@@ -259,7 +261,7 @@ def delete_chat(auth: AuthContext, chat: Chat) -> list[UUID]:
     running = list(streaming.values_list("pk", flat=True))
 
     def deletion() -> None:
-        # Before its messages: a question to it takes the two in this order too.
+        # Before its messages, as whoever asks: else two would wait for each other.
         lock_row(Chat.objects.filter(pk=chat.pk), no_key=False)
         audit.record(auth, "chat.delete", chat)
         messages = Message.objects.filter(chat=chat)
