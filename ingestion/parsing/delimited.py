@@ -30,8 +30,21 @@ def parse_delimited(text: str, limits: ContentLimits, expected: str = ",") -> Bu
     else:
         delimiter = find_delimiter(text, expected)
     builder = DocumentBuilder()
-    add_table(builder, bounded(_rows(text, delimiter), limits))
+    rows = bounded(_rows(text, delimiter), limits)
+    begun = list(islice(rows, _SAMPLE_ROWS))
+    titles = _titles(begun)
+    for row in begun[:titles]:
+        builder.line(" ".join(row))
+    builder.blank()
+    add_table(builder, chain(begun[titles:], rows))
     return builder.build()
+
+
+def _titles(rows: list[Sequence[str]]) -> int:
+    """How many of the first ``rows`` are words above a table: single cells, if most have more."""
+    filled = [sum(bool(cell.strip()) for cell in row) for row in rows]
+    above = next((at for at, count in enumerate(filled) if count > 1), 0)
+    return above if 2 * sum(count > 1 for count in filled[above:]) > len(filled) else 0
 
 
 def bounded(rows: Iterable[Sequence[str]], limits: ContentLimits) -> Iterator[Sequence[str]]:

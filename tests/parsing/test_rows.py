@@ -42,6 +42,16 @@ def test_a_decimal_comma_cuts_no_cell() -> None:
     assert lines("a;b,1\nc;d,2\n", "a.csv") == ["a;b | 1", "c;d | 2"]
 
 
+def test_words_above_a_table_are_not_its_header() -> None:
+    rows = "".join(f"part {number};{number}\n" for number in range(200))
+    groups = "\n".join(lines(f"Report 2024\n# all parts\n\nName;Count\n{rows}", "a.csv")).split(
+        "\n\n"
+    )
+    assert groups[0] == "Report 2024\n# all parts"
+    assert len(groups) > 2 and all(one.startswith("Name | Count\npart ") for one in groups[1:])
+    assert lines("a\nb\n1,2\n", "a.csv") == ["a", "b", "1 | 2"]
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
