@@ -66,9 +66,10 @@ class Words:
 
     def _note(self, element: etree._Element) -> str:
         key = (REFERENCES.get(local_name(element), ""), value_of(element, "id"))
-        if key in self.notes:
-            self.used.add(key)
-        return self.notes.get(key, "")
+        if key in self.used or key not in self.notes:
+            return ""  # a file may refer to one as often as it likes
+        self.used.add(key)
+        return self.notes[key]
 
 
 def boxes(element: etree._Element) -> Iterator[etree._Element]:

@@ -99,7 +99,7 @@ def test_notes_stand_where_they_belong() -> None:
 
     body = (
         f"<w:p><w:r>{text_run('Thirty days')}</w:r>{noted('footnote', 2)}"
-        f"<w:r>{text_run(' a year')}</w:r>{noted('endnote', 2)}</w:p>"
+        f"<w:r>{text_run(' a year')}</w:r>{noted('endnote', 2)}{noted('endnote', 2) * 9}</w:p>"
         f'<w:p><w:pPr><w:pStyle w:val="H1"/></w:pPr><w:r>{text_run("Leave")}</w:r>'
         f"{noted('footnote', 3)}</w:p>"
     )
