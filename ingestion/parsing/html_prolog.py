@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from html import escape, unescape
 
 _DTD = re.compile(
@@ -15,7 +16,7 @@ _NAME = re.compile(r"&([A-Za-z_][\w.-]{0,59});")
 _XML = re.compile(
     r"\s*<\?xml\b|\s*<!DOCTYPE\s+html\s+PUBLIC\s+[\"']-//W3C//DTD XHTML", re.IGNORECASE
 )
-_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+_CDATA = "<![CDATA["
 _FRAMES = re.compile(r"<frameset\b", re.IGNORECASE)
 _FRAME_TAGS = re.compile(r"</?(?:frameset|noframes|frame)\b[^>]{0,2000}>", re.IGNORECASE)
 _BLANKS = re.compile("[\x0b\x0c]")
@@ -39,8 +40,21 @@ def as_html(markup: str) -> str:
     """``markup`` without a DTD of its own, its entities and CDATA as text, frames opened."""
     markup = _without_dtd(markup)
     if _XML.match(markup):
-        markup = _CDATA.sub(lambda found: escape(found[1], quote=False), markup)
+        markup = "".join(_with_sections(markup))
     return _FRAME_TAGS.sub("", markup) if _FRAMES.search(markup) else markup
+
+
+def _with_sections(markup: str) -> Iterator[str]:
+    """``markup`` in pieces, with what stands in CDATA sections as text."""
+    at = 0
+    while (start := markup.find(_CDATA, at)) >= 0:
+        end = markup.find("]]>", start)
+        if end < 0:
+            break
+        yield markup[at:start]
+        yield escape(markup[start + len(_CDATA) : end], quote=False)
+        at = end + 3
+    yield markup[at:]
 
 
 def _without_dtd(markup: str) -> str:
