@@ -125,7 +125,7 @@ def web_name(declared: str) -> str:
     """
     try:
         name = codecs.lookup(declared).name
-    except LookupError:
+    except (LookupError, ValueError):  # no name at all, with a NUL in it
         return declared
     return _MEANT.get(name, name)
 

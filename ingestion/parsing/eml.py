@@ -169,8 +169,9 @@ class _Reader:
 
 
 def _inner(part: Message) -> list[Message]:
-    payload = part.get_payload()
-    return [one for one in payload if isinstance(one, Message)] if part.is_multipart() else []
+    # Of what has no parts it would be decoded, by names that need not be of encodings.
+    payload = part.get_payload() if part.is_multipart() else []
+    return [one for one in payload if isinstance(one, Message)]
 
 
 def _joined(versions: list[_Version]) -> _Version:
@@ -228,7 +229,7 @@ def _declared(part: Message, data: bytes) -> str:
     charset = part.get_content_charset()
     try:
         return data.decode(web_name(charset)) if charset else ""
-    except (LookupError, UnicodeError):
+    except (LookupError, ValueError):
         return ""
 
 

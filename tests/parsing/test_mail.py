@@ -150,3 +150,11 @@ def test_texts_are_attached_in_the_encoding_that_they_say(
 def test_an_encoded_word_in_no_encoding_is_kept_as_it_is() -> None:
     data = "Subject: =?utø-8?q?Hi?= there\nFrom: a\n\nBody".encode()
     assert parse_bytes(data, Hints("a.eml"), ContentLimits()).text.endswith("Body")
+
+
+@pytest.mark.parametrize("charset", ["utf\0-8", "hex", "no-such", "=?", "undefined"])
+def test_what_is_no_encoding_is_found_out(charset: str) -> None:
+    data = (
+        b"From: a\nContent-Type: text/plain; charset=%s\n\nGr\xc3\xbc\xc3\x9fe" % charset.encode()
+    )
+    assert parse_bytes(data, Hints("a.eml"), ContentLimits()).text.endswith("Grüße")
