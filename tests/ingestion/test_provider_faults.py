@@ -10,13 +10,14 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import pytest
 
 from ingestion.models import ACTIVE_STATES, IngestJob
+from ingestion.services import cancel_job
 from ingestion.tasks import work_once
 from minirag import wiring
 from minirag.errors import ProviderUnavailable
@@ -336,12 +337,13 @@ def test_a_fault_in_the_middle_that_lasts(
 
 
 class Uneven(Embedder):
-    """The first batch fails when the second one's answer is in: what that cost is known."""
+    """The first batch does ``then`` when the second one's answer is in: what that cost is known."""
 
     batch_limit = BATCH
 
-    def __init__(self) -> None:
+    def __init__(self, then: Callable[[], None]) -> None:
         super().__init__()
+        self.then = then
         self.answered = threading.Event()
         self.thread = threading.current_thread()
 
@@ -349,26 +351,64 @@ class Uneven(Embedder):
         if "Part 0\n" in texts[0]:
             assert self.answered.wait(10)
             self.thread.join(10)  # and with it, its answer is handed over
-            raise ProviderUnavailable
+            self.then()
         self.thread = threading.current_thread()
         self.answered.set()
         return super().embed(texts, purpose=purpose)
+
+    def job(self, plant: Plant, monkeypatch: pytest.MonkeyPatch) -> IngestJob:
+        """A job of two calls at once, in an index that is to be made."""
+        monkeypatch.setattr(wiring, "embedder", lambda model, credentials: self)
+        with platform_scope("tests"):
+            tenants = Tenant.objects.filter(pk=plant.tenant.pk)
+            tenants.update(index_dimensions=None, index_version=2)
+        return plant.schedule(plant.text(parts("both", CHUNKS)))
+
+    def answer(self) -> Sequence[str]:
+        """The texts of the one call that was answered."""
+        (call,) = [call for call in self.calls if call.purpose == "document"]
+        return call.texts
 
 
 def test_an_answer_beside_a_failed_call_is_counted_as_told(
     plant: Plant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    uneven = Uneven()
-    monkeypatch.setattr(wiring, "embedder", lambda model, credentials: uneven)
-    with platform_scope("tests"):
-        Tenant.objects.filter(pk=plant.tenant.pk).update(index_dimensions=None, index_version=2)
-    job = plant.schedule(plant.text(parts("both", CHUNKS)))
+    def fail() -> None:
+        raise ProviderUnavailable
+
+    uneven = Uneven(fail)
+    job = uneven.job(plant, monkeypatch)
     assert work_once()
     assert plant.job(job).state == "queued"
-    (call,) = [call for call in uneven.calls if call.purpose == "document"]
     books = ledger(plant, job)
     assert (books.exact, books.estimated, books.released) == (1, 0, 1)
-    assert len(call.texts) == BATCH and books.tokens > 0
+    assert len(uneven.answer()) == BATCH and books.tokens > 0
+
+
+def test_an_answer_that_a_cancelled_job_did_not_look_at_is_counted_as_told(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was still under way may be paid for: it is counted as estimated."""
+    both, gate = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        both.set()
+        gate.wait(30)
+
+    uneven = Uneven(hang)
+    job = uneven.job(plant, monkeypatch)
+    worker = beside(work_once)
+    try:
+        assert both.wait(20)
+        with tenant_scope(plant.tenant.pk):
+            cancel_job(plant.auth, plant.job(job))
+        worker.join(20)
+        assert len(uneven.answer()) == BATCH
+    finally:
+        gate.set()
+    assert plant.job(job).state == "cancelled"
+    books = ledger(plant, job)
+    assert (books.exact, books.estimated, books.released) == (1, 1, 0) and books.tokens > 0
 
 
 def test_the_family_is_whole() -> None:
