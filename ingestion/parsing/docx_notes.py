@@ -13,6 +13,8 @@ from ingestion.parsing.safe_zip import SafeArchive
 
 _NOTES = ("word/footnotes.xml", "word/endnotes.xml")
 _AROUND = ("header", "footer")
+# Longer ones are more than a number, and would give the pattern something to chew on.
+_LONGEST = 60
 # A page's number alone, whatever the language calls it.
 _ONLY_NUMBER = re.compile(r"\W*(?:\w{1,8}\W{1,3})?\d{0,5}(?:\W{1,3}(?:\w{1,5}\W{1,3})?\d{0,5})?\W*")
 
@@ -38,7 +40,8 @@ def around(archive: SafeArchive, main: str, words: Words) -> Iterator[str]:
             continue
         for element in archive.tree(part).iter(etree.Element):
             text = " ".join(words.of(element).split()) if _is_shown(element) else ""
-            if text not in seen and not _ONLY_NUMBER.fullmatch(text):
+            is_number = len(text) < _LONGEST and _ONLY_NUMBER.fullmatch(text)
+            if text not in seen and not is_number:
                 yield text
             seen.add(text)
 

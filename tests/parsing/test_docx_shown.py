@@ -140,3 +140,5 @@ def test_page_headers_are_read_once_and_page_numbers_not_at_all() -> None:
         "word/footer1.xml": footer,
     }
     assert read(paragraph(text_run("Body")), extra).text == "Body\n\nAcme Ltd, 1 High Street"
+    long = footer.replace("Page 3 of 12", "-" * 20_000 + "x")
+    assert read(paragraph(text_run("Body")), extra | {"word/footer1.xml": long}).text.endswith("-x")
