@@ -49,8 +49,9 @@ def run_half(
     """One pytest run. A half of the gate without a test in it is a failure, not a pass."""
     sys.stdout.write(f"== {name} half: pytest -m '{marks}' ==\n")
     sys.stdout.flush()
-    # In our own order (tests/selection.py), not by the number of tests in a file.
-    spread = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+    # In our own order (tests/selection.py), not by the number of tests in a file. One worker more
+    # than there are cores: those of servers and browsers mostly wait.
+    spread = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
     command = [sys.executable, "-m", "pytest", "-m", marks, *spread]
     # The tests' own bytecode is kept for the next half, which else would compile them all again.
     kept = {**environ, "PYTHONPYCACHEPREFIX": str(Path(sys.prefix) / "pycache")}
