@@ -38,10 +38,19 @@ class Migration(migrations.Migration):
             name='tenant',
             field=models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant'),
         ),
+        # On PostgreSQL the field's own index is told from this one by nothing: both would go.
+        migrations.RemoveConstraint(
+            model_name='message',
+            name='one_streaming_answer_per_chat',
+        ),
         migrations.AlterField(
             model_name='message',
             name='chat',
             field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='chat.chat'),
+        ),
+        migrations.AddConstraint(
+            model_name='message',
+            constraint=models.UniqueConstraint(condition=models.Q(('status', 'streaming')), fields=('chat',), name='one_streaming_answer_per_chat'),
         ),
         migrations.AlterField(
             model_name='message',

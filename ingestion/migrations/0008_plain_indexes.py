@@ -17,10 +17,19 @@ class Migration(migrations.Migration):
             name='tenant',
             field=models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant'),
         ),
+        # On PostgreSQL the field's own index is told from this one by nothing: both would go.
+        migrations.RemoveConstraint(
+            model_name='indexbuild',
+            name='one_build_per_tenant',
+        ),
         migrations.AlterField(
             model_name='indexbuild',
             name='tenant',
             field=models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant'),
+        ),
+        migrations.AddConstraint(
+            model_name='indexbuild',
+            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ('building', 'switching'))), fields=('tenant',), name='one_build_per_tenant'),
         ),
         migrations.AlterField(
             model_name='ingestjob',
