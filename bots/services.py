@@ -33,7 +33,6 @@ _SLUG_TRIES = 50
 # Fields that are judged by themselves; the others need the tenant's rows, or the model.
 _JUDGED: Mapping[str, Rule] = {**RULES, "slug": clean_slug, "widget": clean_widget}
 _OTHERS = frozenset({"credentials", "source_ids"})
-_NO_SOURCE = Invalid.field("source_ids", "There is no such source.")
 
 
 def create_bot(auth: AuthContext, *, name: str, **values: Any) -> BotProfile:
@@ -160,7 +159,7 @@ def _link_sources(bot: BotProfile, source_ids: Any) -> None:
     live = live_sources(wanted).select_for_update(no_key=True).order_by("pk")
     found = set(live.values_list("pk", flat=True))
     if len(found) != len(wanted):
-        raise _NO_SOURCE
+        raise _no_source()
     BotSource.objects.filter(bot=bot).exclude(source_id__in=found).delete()
     linked = set(BotSource.objects.filter(bot=bot).values_list("source_id", flat=True))
     BotSource.objects.bulk_create(
@@ -170,10 +169,14 @@ def _link_sources(bot: BotProfile, source_ids: Any) -> None:
     )
 
 
+def _no_source() -> Invalid:
+    return Invalid.field("source_ids", "There is no such source.")
+
+
 def _known_ids(source_ids: Any) -> list[UUID]:
     wanted = _clean_ids(source_ids)
     if live_sources(wanted).count() != len(wanted):
-        raise _NO_SOURCE
+        raise _no_source()
     return wanted
 
 

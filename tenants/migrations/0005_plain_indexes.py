@@ -56,4 +56,8 @@ class Migration(migrations.Migration):
             model_name='membership',
             index=models.Index(fields=['tenant', 'created_at', 'id'], name='tenants_mem_tenant__544565_idx'),
         ),
+        migrations.AddIndex(
+            model_name='auditevent',
+            index=models.Index(fields=['object_id', 'created_at'], name='tenants_aud_object__a26708_idx'),
+        ),
     ]

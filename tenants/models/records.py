@@ -36,7 +36,10 @@ class AuditEvent(models.Model):
     class Meta:
         base_manager_name = "objects"
         ordering = ["-created_at", "-id"]
-        indexes = [models.Index(fields=["tenant_id", "created_at", "id"])]
+        indexes = [
+            models.Index(fields=["tenant_id", "created_at", "id"]),
+            models.Index(fields=["object_id", "created_at"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.action} by {self.actor or self.actor_kind}"

@@ -59,3 +59,9 @@ def test_a_page_of_a_sources_documents_is_read_off_its_end() -> None:
     with platform_scope("a test"):
         plan = Document.objects.filter(source_id=uuid.uuid4(), deleted_at__isnull=True)[:51]
         assert "TEMP B-TREE" not in plan.explain()
+
+
+def test_the_history_of_an_object_is_found_by_it() -> None:
+    with platform_scope("a test"):
+        told = AuditEvent.objects.filter(tenant_id=uuid.uuid4(), object_id__in=["1", "2"])
+        assert "(object_id=?)" in told.explain()
