@@ -72,7 +72,8 @@ def encode_document(text: str) -> SparseVector:
     length = sum(counts.values())
     # Single characters beside their pairs, so that a query of one character finds them; they do
     # not lengthen the document.
-    counts.update(_terms(" ".join("".join(_PAIRED_RUN.findall(text))), None, stop=False))
+    if not text.isascii():
+        counts.update(_terms(" ".join("".join(_PAIRED_RUN.findall(text))), None, stop=False))
     norm = K1 * (1 - B + B * length / AVERAGE_LENGTH)
     indices = sorted(counts)
     weights = (counts[index] * (K1 + 1) / (counts[index] + norm) for index in indices)
@@ -95,6 +96,8 @@ def _clean(text: str) -> str:
     if text.isascii():
         return text
     # A lone surrogate cannot be written as UTF-8, which the engine wants.
+    if text.isascii():
+        return text
     text = text.encode("utf-8", "replace").decode("utf-8")
     return _THAI_TONES.sub("", unicodedata.normalize("NFKC", text))
 

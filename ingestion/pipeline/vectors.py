@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import zip_longest
 from operator import attrgetter
 from uuid import UUID
 
@@ -59,6 +60,7 @@ class _Call:
     meter: ledger.Meter
     reservation: ExitStack
     future: Future[Embeddings]
+    terms: Future[list[SparseVector]]
 
     def abandon(self) -> None:
         """Given up before its answer was looked at; that counts as told where it is in.
@@ -84,13 +86,17 @@ def embed_and_store(run: JobRun, index: Index, todo: Sequence[Todo], progress: P
     alike: dict[str, list[Todo]] = {}
     for one in todo:
         alike.setdefault(one.digest, []).append(one)
-    for batches in _rounds(index, [group[0] for group in alike.values()]):
+    rounds = list(_rounds(index, [group[0] for group in alike.values()]))
+    terms = _encoding(run, rounds[0] if rounds else ())
+    for batches, following in zip_longest(rounds, rounds[1:], fillvalue=()):
         progress.at(Stage.EMBED)
         pauses.heed(run)
         failures: list[MiniRAGError] = []
+        pairs = _embedded(run, index, batches, terms, failures)
+        terms = _encoding(run, following)
         points = [
             twin.point(point.dense, point.sparse)
-            for first, point in _embedded(run, index, batches, failures)
+            for first, point in pairs
             for twin in alike[first.digest]
         ]
         if points:
@@ -137,10 +143,17 @@ def _rounds(index: Index, todo: Sequence[Todo]) -> Iterator[list[Sequence[Todo]]
         yield [left[lane::batches] for lane in range(batches)]
 
 
+def _encoding(run: JobRun, batches: Sequence[Sequence[Todo]]) -> list[Future[list[SparseVector]]]:
+    """The terms of each batch, made while the model or the store is waited for."""
+    texts = [[todo.text for todo in batch] for batch in batches]
+    return [run.start(partial(encode_documents, of_batch)) for of_batch in texts]
+
+
 def _embedded(
     run: JobRun,
     index: Index,
     batches: Sequence[Sequence[Todo]],
+    terms: Sequence[Future[list[SparseVector]]],
     failures: list[MiniRAGError],
 ) -> list[tuple[Todo, Point]]:
     """The points of all batches that were answered; the calls run side by side."""
@@ -148,8 +161,8 @@ def _embedded(
         # All are reserved before one goes out: a used-up limit then stops every one of them.
         reserved = [_reserved(run, index, batch, reservations) for batch in batches]
         calls = [
-            _Call(batch, *parts, run.start(partial(_embed, index, batch)))
-            for batch, parts in zip(batches, reserved, strict=True)
+            _Call(batch, *parts, run.start(partial(_embed, index, batch)), encoding)
+            for batch, parts, encoding in zip(batches, reserved, terms, strict=True)
         ]
         try:
             return [pair for call in calls for pair in _answer(run, index, call, failures)]
@@ -198,13 +211,12 @@ def _embed(index: Index, batch: Sequence[Todo]) -> Embeddings:
 
 
 def _points(run: JobRun, index: Index, call: _Call) -> list[tuple[Todo, Point]]:
-    # While the model is at work.
-    sparse = encode_documents([todo.text for todo in call.batch])
     embeddings = run.result(call.future)
     call.meter.report(embeddings.usage)
     if len(embeddings.vectors) != len(call.batch):
         raise ProviderUnavailable("The embedding model left out some of the texts.")
     check_dimensions(index.space, embeddings.vectors.shape[1])
+    sparse = run.result(call.terms)
     return [
         (todo, todo.point(dense, terms))
         for todo, dense, terms in zip(call.batch, embeddings.vectors, sparse, strict=True)
