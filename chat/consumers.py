@@ -24,7 +24,7 @@ from chat.frames import ProtocolError, parse_frame, read_ask, read_message_id
 from chat.handshake import PROTOCOL, authenticate, recheck
 from chat.limits import StreamSlot
 from chat.models import Channel
-from chat.selectors import access_message
+from chat.selectors import access_asked
 from chat.services import request_stop
 from minirag.api.context import new_request_id
 from minirag.api.errors import error_body
@@ -145,7 +145,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
 
     async def _stop(self, message_id: UUID) -> None:
         with tenant_scope(self.auth.tenant_id):
-            message = await in_database(access_message, self.auth, message_id)
+            message = await in_database(access_asked, self.auth, message_id)
             await in_database(request_stop, self.auth, message)
         await event_log().ask_stop(message_id)
 

@@ -64,8 +64,8 @@ def access_message(auth: AuthContext, message_id: UUID) -> Message:
     return message
 
 
-def access_cited(auth: AuthContext, message_id: UUID) -> Message:
-    """As ``access_message``, for its citations: who may not read has those of its own answers."""
+def access_asked(auth: AuthContext, message_id: UUID) -> Message:
+    """As ``access_message``; who may not read has only the messages that it asked for itself."""
     message = access_message(auth, message_id)
     own = auth.widget is not None or str(message.asked_by) == auth.actor_id
     if not own and not auth.may(TokenScope.READ):

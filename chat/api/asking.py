@@ -24,7 +24,7 @@ from chat.database import in_database
 from chat.event_logs import event_log
 from chat.events import EventName
 from chat.models import Message
-from chat.selectors import access_message
+from chat.selectors import access_asked
 from chat.serializers import AnswerOutput, ChatInput, MessageOutput
 from chat.services import Ask, request_stop
 from minirag.api.renderers import BrowsableRenderer
@@ -127,10 +127,12 @@ class ChatView(AsyncWidgetView):
 
 
 class StopView(AsyncWidgetView):
-    """The text so far stays. An answer that has ended stays as it is."""
+    """The text so far stays. An answer that has ended stays as it is. A token without `read` stops
+    the answers that it asked for itself.
+    """
 
     scopes = {"POST": TokenScope.CHAT}
-    path_objects = {"message_id": access_message}
+    path_objects = {"message_id": access_asked}
     actions = {"POST": "message.stop"}
     failures = {"POST": (ErrorCode.CONFLICT,)}
 

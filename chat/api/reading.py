@@ -11,8 +11,8 @@ from rest_framework.response import Response
 from chat.api.access import OwnChatsView, WidgetView
 from chat.event_logs import stop_answers
 from chat.selectors import (
+    access_asked,
     access_chat,
-    access_cited,
     access_message,
     cited_passage,
     list_chats,
@@ -103,7 +103,7 @@ class MessageView(OwnChatsView):
 
 class CitationView(WidgetView):
     scopes = {"GET": TokenScope.CHAT}
-    path_objects = {"message_id": access_cited}
+    path_objects = {"message_id": access_asked}
     path_values = frozenset({"marker"})
 
     def may_use(self, method: str) -> bool:
@@ -138,7 +138,7 @@ class CitationView(WidgetView):
 
 class FeedbackView(WidgetView):
     scopes = {"POST": TokenScope.CHAT}
-    path_objects = {"message_id": access_message}
+    path_objects = {"message_id": access_asked}
     actions = {"POST": "message.feedback"}
 
     @extend_schema(
@@ -148,7 +148,9 @@ class FeedbackView(WidgetView):
         responses=MessageOutput,
     )
     def post(self, request: Request, message_id: str) -> Response:
-        """Rate an answer; a later rating replaces an earlier one."""
+        """A later rating replaces an earlier one. A token without `read` rates the answers that it
+        asked for itself.
+        """
         data = self.body(FeedbackInput)
         return Response(
             MessageOutput(give_feedback(self.auth, self.object("message_id"), data)).data

@@ -252,6 +252,25 @@ async def test_who_only_chats_has_the_citations_of_its_own_answers(house: House,
         assert (await api.get(path(answer))).status_code == 200
 
 
+@pytest.mark.parametrize("deed", ["feedback", "stop"])
+async def test_who_only_chats_rates_and_stops_its_own_answers(
+    house: House, api: Api, deed: str
+) -> None:
+    """Either deed answers with the message, its text and its quotes."""
+
+    def chatters() -> list[Api]:
+        return [Api(token_of(house.tenant, ("chat",))) for _ in "ab"]
+
+    mine, other = await sync_to_async(chatters)()
+    answer = (await post(mine, "/chat", body(house))).json()
+    path = f"/messages/{answer['message_id']}/{deed}"
+    wanted = {"rating": "up"} if deed == "feedback" else {}
+    refused = await post(other, path, wanted)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (404, "not_found")
+    for client in (mine, api):
+        assert (await post(client, path, wanted)).json()["content"] == answer["answer"]
+
+
 async def test_a_question_to_a_chat_that_was_just_deleted(
     house: House, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -112,6 +112,10 @@ async def test_stop(house: House, token: str, steered: SteeredModel) -> None:
     await socket.send_json_to(ask(house))
     start = (await hear(socket, lambda frame: frame["type"] == "retrieval"))[0]
     await asyncio.wait_for(steered.asked.wait(), 5)
+    other = await opened(await sync_to_async(token_of)(house.tenant, ("chat",)))
+    await other.send_json_to({"type": "stop", "message_id": start["message_id"]})
+    assert (await other.receive_json_from())["code"] == "not_found"
+    await other.disconnect()
     await socket.send_json_to({"type": "stop", "message_id": start["message_id"]})
     assert (await hear(socket, is_last))[-1]["finish_reason"] == "stopped"
     await socket.disconnect()

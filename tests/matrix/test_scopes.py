@@ -40,7 +40,7 @@ ADMIN = {
     "tenants_me_update", "audit_events_list",
 }  # fmt: skip
 CHAT = {"chat", "messages_feedback", "messages_stop"}
-# Who may chat sees the citations of its answers; who may read, those of all.
+# Who may chat has its own answers; who may read too, those of all.
 CHAT_OR_READ = {"messages_citations_retrieve"}
 # Only a person has a password.
 PERSON = {"auth_password"}
@@ -117,7 +117,8 @@ def verdict(
     client: Any, call: Operation, world: World, may: bool, who: str, asker: str | None = None
 ) -> None:
     ids = own(call, world)
-    if call.id in CHAT_OR_READ:  # its own answer; those of others are tested with the chat
+    if call.id in CHAT | CHAT_OR_READ and "message_id" in ids:
+        # Its own answer; those of others are tested with the chat.
         with tenant_scope(world.a.tenant.pk):
             Message.objects.filter(pk=ids["message_id"]).update(asked_by=asker)
     answer = send(client, call, ids, body_of(call, world))

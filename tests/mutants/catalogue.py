@@ -263,7 +263,7 @@ EDGES = {
         "",
         _ISSUED,
     ),
-    "chat: citations of others' answers": Mutant(
+    "chat: others' answers": Mutant(
         "chat/selectors.py",
         "if not own and not auth.may(TokenScope.READ):",
         "if False:",
