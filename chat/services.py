@@ -62,6 +62,7 @@ def begin_turn(auth: AuthContext, ask: Ask) -> Turn:
             answer = _write_rows(auth, chat, ask.message, last)
             audit.record(auth, "chat.ask", answer, detail={"chat_id": str(chat.pk)})
     except IntegrityError as error:
+        bot_with_tenant(auth, ask.bot_profile_id)  # not found where it was deleted meanwhile
         raise Conflict("The chat is still answering the last question.") from error
     return Turn(
         tenant=bot.tenant,

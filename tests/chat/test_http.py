@@ -13,13 +13,17 @@ from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
 from django.test import AsyncClient
 
+from bots.models import BotProfile
+from bots.selectors import bot_with_tenant
 from chat import turns
 from chat.event_logs import event_log
 from chat.models import Chat, DailyWidgetCount
 from chat.selectors import access_chat
+from chat.services import Ask
 from minirag.errors import ProviderMisconfigured
 from sources.models import Chunk, Document, Source
 from tenants import widget_tokens
+from tenants.context import AuthContext
 from tenants.models import Tenant
 from tenants.scope import tenant_scope
 from tests.cast import client_for, token_of
@@ -283,6 +287,21 @@ async def test_a_question_to_a_chat_that_was_just_deleted(
 
     monkeypatch.setattr("chat.services.access_chat", then_gone)
     refused = await post(api, "/chat", body(house, chat_id=answer["chat_id"]))
+    assert (refused.status_code, refused.json()["error"]["code"]) == (404, "not_found")
+
+
+async def test_a_question_to_a_bot_that_is_deleted_meanwhile(
+    house: House, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its chat cannot be written any more; no other answer is under way."""
+
+    def then_gone(auth: AuthContext, ask: Ask) -> BotProfile:
+        bot = bot_with_tenant(auth, ask.bot_profile_id)
+        BotProfile.objects.filter(pk=bot.pk).delete()
+        return bot
+
+    monkeypatch.setattr("chat.services._bot_for", then_gone)
+    refused = await post(api, "/chat", body(house))
     assert (refused.status_code, refused.json()["error"]["code"]) == (404, "not_found")
 
 
