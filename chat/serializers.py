@@ -47,7 +47,9 @@ class SearchInput(StrictSerializer):
 
     def _problems(self, data: Mapping[str, Any]) -> dict[str, str]:
         problems = super()._problems(data)
-        if ("bot_profile_id" in data) == ("source_ids" in data):
+        # A form names an input that was left empty.
+        named = [name for name in ("bot_profile_id", "source_ids") if data.get(name, "") != ""]
+        if len(named) != 1:
             problems.setdefault("bot_profile_id", "Give either bot_profile_id or source_ids.")
         return problems
 

@@ -42,6 +42,13 @@ def test_an_upload_is_a_choice_of_files(browser: Client, tenant: Tenant) -> None
     assert "This address takes POST only: use the form below." in shown
 
 
+def test_an_input_of_a_form_that_is_left_empty_is_none(browser: Client) -> None:
+    """Of a bot and sources one is named; the form always holds the input of the bot."""
+    answer = browser.post("/v1/search", {"query": "Who?", "bot_profile_id": ""})
+    assert answer.status_code == 400
+    assert "Give either bot_profile_id or source_ids." in answer.content.decode()
+
+
 def test_descriptions_are_text_with_code() -> None:
     shown = with_code("A ``file`` with <b>.\nOne paragraph.\n\nAnother `one`.")
     assert shown == (
