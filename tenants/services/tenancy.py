@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -24,6 +24,7 @@ from tenants.services.api_tokens import NewToken, create_api_token
 from tenants.services.logins import account_of, valid_email
 
 _MAX_SLUG = 60
+_SLUG_TRIES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +68,19 @@ def _owner(email: str, may_exist: bool) -> tuple[User, str | None]:
     return user, password if is_new else None
 
 
-def _insert(name: str, **named: Any) -> Tenant:
-    def insert() -> Tenant:
-        row: Tenant = Tenant.objects.create(name=name, slug=_free_slug(name), **named)
+def _insert(name: str, tenant_id: UUID | None) -> Tenant:
+    """Raises ``Conflict`` where the id is taken, or others are faster again and again."""
+    for _ in range(_SLUG_TRIES):
+        if tenant_id is not None and Tenant.objects.filter(pk=tenant_id).exists():
+            raise Conflict("This tenant is being made already.")
+        named = {"pk": tenant_id or uuid4(), "slug": _free_slug(name)}
+        try:
+            with transaction.atomic():
+                row: Tenant = Tenant.objects.create(name=name, **named)
+        except IntegrityError:  # another one was a moment faster: now it is seen
+            continue
         return row
-
-    try:
-        with transaction.atomic():
-            return insert()
-    except IntegrityError:  # one of this name was a moment faster: now its slug is seen
-        return insert()
+    raise Conflict("Many tenants of this name are being made at once. Try again.")
 
 
 @transaction.atomic
@@ -97,10 +101,7 @@ def create_tenant(
         raise Invalid.field("name", "Must have 1 to 200 characters.")
     owner, password = _owner(email, owner_may_exist)
     with platform_scope("a new tenant"):
-        if tenant_id is not None and Tenant.objects.filter(pk=tenant_id).exists():
-            raise Conflict("This tenant is being made already.")
-        named = {} if tenant_id is None else {"id": tenant_id}
-        tenant = _insert(name, **named)
+        tenant = _insert(name, tenant_id)
     with tenant_scope(tenant.pk):
         Membership.objects.create(
             tenant=tenant, user=owner, role=Role.OWNER, accepted_at=timezone.now()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -68,7 +69,7 @@ def test_of_sign_ups_at_once_one_makes_the_account(
     """The look finds neither the account nor the slug that the other request is just writing."""
     settings.MINIRAG_OPEN_SIGNUP = True
     person(tenant, email="twin@acorn.test")
-    slugs, look = iter(["acorn", "acorn-2"]), User.objects.filter
+    slugs, look = iter(["acorn", "acorn", "acorn-2"]), User.objects.filter
     monkeypatch.setattr(tenancy, "_free_slug", lambda name: next(slugs))
     assert create(Client(), name="Acorn", email="new@acorn.test").json()["tenant"]["slug"] == (
         "acorn-2"
@@ -85,6 +86,24 @@ def test_of_sign_ups_at_once_one_makes_the_account(
         "/v1/users", {"email": "twin@acorn.test", "role": "viewer"}, content_type=JSON
     )
     assert invited.status_code == 409
+
+
+@pytest.mark.django_db
+def test_of_the_same_request_twice_at_once_one_makes_the_tenant(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The look finds no tenant of this id; the other request writes it before this one does."""
+    wanted = {"name": "Cedar", "email": "c@cedar.test", "actor": "t", "tenant_id": uuid4()}
+    free = tenancy._free_slug
+
+    def then_taken(name: str) -> str:
+        slug = free(name)
+        Tenant.objects.get_or_create(pk=wanted["tenant_id"], defaults={"name": "C", "slug": slug})
+        return slug
+
+    monkeypatch.setattr(tenancy, "_free_slug", then_taken)
+    with pytest.raises(Conflict, match="being made already"):
+        tenancy.create_tenant(**wanted)  # type: ignore[arg-type]
 
 
 @pytest.mark.django_db
