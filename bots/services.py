@@ -80,9 +80,16 @@ def update_bot(auth: AuthContext, bot: BotProfile, **changes: Any) -> BotProfile
 
 
 def delete_bot(auth: AuthContext, bot: BotProfile) -> None:
-    """Delete a bot with its chats. What it cost stays in the ledger."""
+    """Delete a bot with its chats. What it cost stays in the ledger.
+
+    Raises ``NotFound`` where it was deleted meanwhile.
+    """
 
     def deletion() -> None:
+        # Bot and chats before what hangs on them, as whoever asks: else two would wait for each
+        # other.
+        locked: BotProfile = lock_row(BotProfile.objects.filter(pk=bot.pk), no_key=False)
+        list(locked.chats.select_for_update().order_by("pk").values_list("pk"))
         audit.record(auth, "bot.delete", bot, detail={"name": bot.name, "slug": bot.slug})
         idempotency.forget_quotes(bot.tenant_id)
         BotProfile.objects.filter(pk=bot.pk).delete()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Model, QuerySet
 
 from minirag.errors import Conflict, NotFound
 
 Row = TypeVar("Row", bound=Model)
 _TRIES = 5
+_DEADLOCK = "40P01"
 
 
 def lock_row(rows: QuerySet[Row], *, no_key: bool = True) -> Row:
@@ -30,8 +31,9 @@ def delete_whole(deletion: Callable[[], None]) -> None:
     """Run ``deletion`` in a transaction of its own: rows with all that hangs on them.
 
     Django looks for what hangs on a row before it deletes anything. Where somebody added to it
-    meanwhile (an answer that just ended), the commit fails, and the deletion begins anew. Raises
-    ``Conflict`` where that happens again and again.
+    meanwhile (an answer that just ended), the commit fails, and the deletion begins anew; so where
+    somebody waited for it as it did for them. Raises ``Conflict`` where that happens again and
+    again.
     """
     for _ in range(_TRIES):
         try:
@@ -39,4 +41,7 @@ def delete_whole(deletion: Callable[[], None]) -> None:
                 return deletion()
         except IntegrityError:
             continue
+        except OperationalError as error:
+            if getattr(error.__cause__, "sqlstate", "") != _DEADLOCK:
+                raise
     raise Conflict("It is in use just now. Try again.")

@@ -6,8 +6,10 @@ import re
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
+from bots.models import BotProfile
 from tenants.models import Membership, Role, Tenant
 from tenants.scope import platform_scope, tenant_scope
 from tests.cast import person
@@ -61,6 +63,22 @@ def test_several_go_with_the_words_of_one(console: Client, tenant: Tenant) -> No
     assert trail(asked)[1:] == [("Sources", "/console/sources/source/"), ("Delete", "")]
     done = console.post("/console/sources/source/", chosen | {"post": "yes"}, follow=True)
     assert "Deleted: 2." in done.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_deletion_has_a_transaction_of_its_own(
+    console: Client, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What breaks at the commit begins anew: inside another transaction it could not."""
+    inside: list[bool] = []
+    monkeypatch.setattr(
+        "bots.services.delete_bot", lambda *_: inside.append(connection.in_atomic_block)
+    )
+    with tenant_scope(tenant.pk):
+        bot = BotProfile.objects.create(tenant=tenant, name="Bot", slug="bot")
+    page = f"/console/bots/botprofile/{bot.pk}/delete/"
+    assert console.post(page, {"post": "yes"}).status_code == 302
+    assert inside == [False]
 
 
 def test_one_that_cannot_go_keeps_nobody_else(console: Client, tenant: Tenant) -> None:
