@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from chat.models import Chat, Citation, Message
+from minirag.counts import count_of
 from sources.models import Chunk, Document
 from tenants.console import NOTHING, DomainAdmin, ScopedInline, link_to, pill, register, told_error
 
@@ -80,9 +81,8 @@ class ChatAdmin(DomainAdmin):
     inlines = (MessageInline,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Chat]:
-        rows = super().get_queryset(request)
-        counted: QuerySet[Chat] = rows.annotate(messages_sent=Count("messages"))
-        return counted
+        rows: QuerySet[Chat] = super().get_queryset(request)
+        return rows.annotate(messages_sent=count_of(Message.objects.all(), "chat"))
 
     @admin.display(description="title", ordering="title")
     def shown_title(self, row: Chat) -> str:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
 from chat.models import Chat, Citation, Message, MessageStatus
+from minirag.counts import count_of
 from minirag.errors import NotFound
 from sources.models import Document
 from tenants.context import AuthContext
@@ -40,7 +41,8 @@ def _reach(auth: AuthContext, prefix: str = "") -> Q:
 def list_chats(auth: AuthContext) -> QuerySet[Chat]:
     """Chats newest first, each with ``message_count``."""
     rows: QuerySet[Chat] = Chat.objects.filter(_reach(auth))
-    return rows.annotate(message_count=Count("messages")).order_by("-created_at", "-id")
+    counted = rows.annotate(message_count=count_of(Message.objects.all(), "chat"))
+    return counted.order_by("-created_at", "-id")
 
 
 def access_chat(auth: AuthContext, chat_id: UUID) -> Chat:

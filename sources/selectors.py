@@ -11,7 +11,6 @@ from uuid import UUID
 
 from django.db.models import (
     Case,
-    Count,
     Model,
     OuterRef,
     Q,
@@ -23,6 +22,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, Length
 
+from minirag.counts import count_of
 from minirag.errors import NotFound
 from sources.models import Chunk, Document, DocumentStatus, Source
 from tenants.context import AuthContext
@@ -43,18 +43,14 @@ def list_sources(auth: AuthContext) -> QuerySet[Source]:
     where it is short.
     """
     rows: QuerySet[Source] = Source.objects.filter(_LIVE, tenant_id=auth.tenant_id)
-    documents = Document.objects.filter(_LIVE, source=OuterRef("pk")).order_by().values("source")
-    chunks = (
-        Chunk.objects.filter(source=OuterRef("pk"), document__deleted_at__isnull=True)
-        .order_by()
-        .values("source")
-    )
-    failed = documents.filter(status=DocumentStatus.FAILED)
+    documents = Document.objects.filter(_LIVE)
+    chunks = Chunk.objects.filter(document__deleted_at__isnull=True)
+    own = chunks.filter(source=OuterRef("pk")).order_by().values("source")
     return rows.annotate(
-        count_documents=Coalesce(Subquery(documents.annotate(n=Count("pk")).values("n")), 0),
-        count_failed=Coalesce(Subquery(failed.annotate(n=Count("pk")).values("n")), 0),
-        count_chunks=Coalesce(Subquery(chunks.annotate(n=Count("pk")).values("n")), 0),
-        count_tokens=Coalesce(Subquery(chunks.annotate(n=Sum("token_count")).values("n")), 0),
+        count_documents=count_of(documents, "source"),
+        count_failed=count_of(documents.filter(status=DocumentStatus.FAILED), "source"),
+        count_chunks=count_of(chunks, "source"),
+        count_tokens=Coalesce(Subquery(own.annotate(n=Sum("token_count")).values("n")), 0),
         content_length=Length("content"),
         short_content=Case(
             When(content_length__lte=LONGEST_LISTED_CONTENT, then="content"),
@@ -75,9 +71,7 @@ def list_documents(auth: AuthContext, source: Source | None = None) -> QuerySet[
     )
     if source is not None:
         rows = rows.filter(source=source)
-    chunks = Chunk.objects.filter(document=OuterRef("pk")).order_by().values("document")
-    counted = Coalesce(Subquery(chunks.annotate(n=Count("pk")).values("n")), 0)
-    return rows.annotate(chunk_count=counted).defer("text")
+    return rows.annotate(chunk_count=count_of(Chunk.objects.all(), "document")).defer("text")
 
 
 def access_document(auth: AuthContext, document_id: UUID) -> Document:

@@ -6,13 +6,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.db import models, transaction
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
 from ingestion.pages import PreviewPage
 from ingestion.services import schedule_delete, schedule_document_delete, schedule_ingest
+from minirag.counts import count_of
 from sources import services
 from sources.admin.forms import OPTION_FIELDS, TYPES, SourceForm, option_changes, option_field
 from sources.models import Chunk, Document, Refresh, Source, SourceStatus, SourceType
@@ -85,10 +86,9 @@ class SourceAdmin(PreviewPage):
     inlines = (DocumentInline,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Source]:
-        live = models.Q(documents__deleted_at__isnull=True)
-        rows = super().get_queryset(request).filter(deleted_at__isnull=True)
-        counted: QuerySet[Source] = rows.annotate(documents_held=Count("documents", filter=live))
-        return counted
+        rows: QuerySet[Source] = super().get_queryset(request).filter(deleted_at__isnull=True)
+        live = Document.objects.filter(deleted_at__isnull=True)
+        return rows.annotate(documents_held=count_of(live, "source")).defer("content")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         state = ("shown_status", "problem", "held", "last_ingested_at", "next_refresh_at")
@@ -218,10 +218,10 @@ class DocumentAdmin(DomainAdmin):
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Document]:
-        rows = super().get_queryset(request)
+        rows: QuerySet[Document] = super().get_queryset(request)
         live = rows.filter(deleted_at__isnull=True, source__deleted_at__isnull=True)
-        counted: QuerySet[Document] = live.annotate(chunks_held=Count("chunks"))
-        return counted
+        counted = live.annotate(chunks_held=count_of(Chunk.objects.all(), "document"))
+        return counted.defer("text", "links", "source__content")
 
     @transaction.atomic
     def remove(self, auth: AuthContext, row: Any) -> None:
@@ -263,7 +263,7 @@ class ChunkAdmin(DomainAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Chunk]:
         live = {"document__deleted_at__isnull": True, "source__deleted_at__isnull": True}
         rows: QuerySet[Chunk] = super().get_queryset(request).filter(**live)
-        return rows
+        return rows.defer("document__text", "document__links")
 
     def change(self, auth: AuthContext, row: Any, form: DomainForm) -> models.Model:
         return services.set_chunk_enabled(auth, row, form.cleaned_data["enabled"])

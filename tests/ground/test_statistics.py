@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
 from django.apps import apps
 from django.db import connection
 from django.db.models import Model
+from django.test import RequestFactory
 
-from sources.models import Chunk, Document
+from chat.models import Chat
+from chat.selectors import list_chats
+from sources.models import Chunk, Document, Source
+from tenants.console import console_site
+from tenants.context import system_context
 from tenants.models import AuditEvent
 from tenants.models.base import TenantOwned
-from tenants.scope import platform_scope
+from tenants.scope import platform_scope, tenant_scope
 
 pytestmark = pytest.mark.django_db
 
@@ -59,6 +65,31 @@ def test_a_page_of_a_sources_documents_is_read_off_its_end() -> None:
     with platform_scope("a test"):
         plan = Document.objects.filter(source_id=uuid.uuid4(), deleted_at__isnull=True)[:51]
         assert "TEMP B-TREE" not in plan.explain()
+
+
+def test_a_page_of_chats_counts_no_messages_but_its_own() -> None:
+    auth = system_context(uuid.uuid4(), "tests")
+    with tenant_scope(auth.tenant_id):
+        assert "TEMP B-TREE" not in list_chats(auth)[:51].explain()
+
+
+@pytest.mark.parametrize("model", [Source, Document, Chat])
+def test_a_page_of_the_console_counts_for_its_own_rows(model: type[Model]) -> None:
+    page, tenant_id = console_site._registry[model], uuid.uuid4()
+    with tenant_scope(tenant_id):
+        rows = page.get_queryset(RequestFactory().get("/"))[:51]
+        assert "TEMP B-TREE" not in rows.explain()
+
+
+@pytest.mark.parametrize("model", [Source, Document, Chunk])
+def test_a_list_of_the_console_reads_no_whole_texts(model: type[Model]) -> None:
+    page = console_site._registry[model]
+    related: Any = page.list_select_related
+    with tenant_scope(uuid.uuid4()):
+        rows = page.get_queryset(RequestFactory().get("/"))
+        wanted = str(rows.select_related(*related).query if related else rows.query)
+    for column in ('"sources_document"."text"', '"sources_source"."content"'):
+        assert column not in wanted
 
 
 def test_the_history_of_an_object_is_found_by_it() -> None:
