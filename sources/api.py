@@ -25,7 +25,6 @@ from sources.serializers import (
     UploadForm,
 )
 from sources.services import add_uploads, create_source, update_source
-from sources.validation import merged
 from tenants.api_base import TenantView
 from tenants.models import TokenScope
 
@@ -100,7 +99,7 @@ class SourceView(TenantView):
         changes = self.body(SourceUpdate, partial=True)
         source = self.object("source_id")
         if "metadata" in changes:
-            changes["metadata"] = merged(source.metadata, changes["metadata"])
+            changes["metadata_changes"] = changes.pop("metadata")
         return Response(SourceSerializer(update_source(self.auth, source, **changes)).data)
 
     @extend_schema(

@@ -21,7 +21,7 @@ from sources.options import apply_options, clean_options
 from sources.quota import bytes_of, check_room, live_of_tenant
 from sources.refreshing import clean_refresh, next_refresh
 from sources.selectors import stored_files
-from sources.validation import clean_content, clean_metadata, clean_name, clean_url
+from sources.validation import clean_content, clean_metadata, clean_name, clean_url, merged
 from tenants import audit, idempotency
 from tenants.context import AuthContext
 from tenants.locking import lock_row
@@ -73,7 +73,8 @@ def create_source(
 
 
 def update_source(auth: AuthContext, source: Source, **changes: Any) -> Source:
-    """Change a source; answers change with the next ingest. ``options`` are merged.
+    """Change a source; answers change with the next ingest. ``options`` are merged, ``metadata`` is
+    the whole, ``metadata_changes`` are merged.
 
     Raises ``Invalid``, ``AddressRefused``, or ``NotFound`` for one that was deleted meanwhile. The
     type of a source stands for good.
@@ -81,9 +82,27 @@ def update_source(auth: AuthContext, source: Source, **changes: Any) -> Source:
     if changes.get("type", source.type) != source.type:
         raise Invalid.field("type", "The type of a source cannot be changed.")
     changes.pop("type", None)
-    clean = _clean_changes(source, changes)
-    if not clean:
-        return source
+    with transaction.atomic():
+        _as_it_is_now(source)
+        if "metadata_changes" in changes:
+            changes["metadata"] = merged(source.metadata, changes.pop("metadata_changes"))
+        clean = _clean_changes(source, changes)
+        if clean:
+            source.save(update_fields=[*_lay(source, clean), "updated_at"])
+            audit.record(auth, "source.update", source, detail={"fields": sorted(clean)})
+    return source
+
+
+def _as_it_is_now(source: Source) -> None:
+    """Hold the row, and take from it what is merged: of two changes at once neither is lost."""
+    rows = Source.objects.filter(pk=source.pk, deleted_at__isnull=True)
+    present = lock_row(rows.only("metadata", "options", "secrets"))
+    for name in ("metadata", "options", "secrets"):
+        source.__dict__[name] = present.__dict__[name]
+
+
+def _lay(source: Source, clean: Mapping[str, Any]) -> set[str]:
+    """Set the fields. Returns the columns to be saved."""
     columns = set(clean)
     for field, value in clean.items():
         if field == "options":
@@ -94,11 +113,7 @@ def update_source(auth: AuthContext, source: Source, **changes: Any) -> Source:
     if "refresh" in clean:
         source.next_refresh_at = next_refresh(source.refresh, timezone.now())
         columns.add("next_refresh_at")
-    with transaction.atomic():
-        lock_row(Source.objects.filter(pk=source.pk, deleted_at__isnull=True).only("pk"))
-        source.save(update_fields=[*columns, "updated_at"])
-        audit.record(auth, "source.update", source, detail={"fields": sorted(clean)})
-    return source
+    return columns
 
 
 def _clean_changes(source: Source, changes: Mapping[str, Any]) -> dict[str, Any]:

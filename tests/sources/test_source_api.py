@@ -11,10 +11,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from sources.models import Source
+from sources.services import update_source
 from tenants.models import AuditEvent, Tenant
 from tenants.scope import platform_scope, tenant_scope
 from tests.cast import client_for, token_of
-from tests.sources.rows import make_chunk, make_document, make_source
+from tests.sources.rows import acting, make_chunk, make_document, make_source
 
 TEXT = {"name": "Handbook", "type": "text", "content": "Leave is 30 days."}
 
@@ -46,6 +47,19 @@ def test_a_source_is_made_read_listed_and_changed(client_a: Client) -> None:
     assert changed["name"] == "New"
     assert changed["metadata"] == {"team": "people", "year": 2027, "open": True}
     assert changed["content"] == TEXT["content"]
+
+
+@pytest.mark.parametrize("field", ["metadata_changes", "options"])
+def test_of_two_changes_at_once_neither_is_lost(tenant: Tenant, field: str) -> None:
+    """Both found the source as it was before either."""
+    with tenant_scope(tenant.pk):
+        made = make_source(tenant, type="crawl", content="", url="https://a.example/")
+        first, second = Source.objects.get(pk=made.pk), Source.objects.get(pk=made.pk)
+        update_source(acting(tenant), first, **{field: {"depth": 1}})
+        update_source(acting(tenant), second, **{field: {"max_pages": 7}})
+        kept = Source.objects.get(pk=made.pk)
+    whole = kept.options if field == "options" else kept.metadata
+    assert whole == {"depth": 1, "max_pages": 7}
 
 
 @pytest.mark.parametrize(
