@@ -101,7 +101,8 @@ def refresh_login(request: HttpRequest, raw: str) -> jwt.TokenPair:
 
 
 def _rotate(session: LoginSession, used: UUID) -> bool:
-    """Let the token ``used`` be followed by another. False where it was used before.
+    """Let the token ``used`` be followed by another. False where it was used before; raises
+    ``Unauthenticated`` where the login is gone.
 
     One conditional UPDATE decides which of two requests is the first. The other one, of a client
     that asked twice or did not hear the answer, gets the first one's token for a short while.
@@ -113,9 +114,12 @@ def _rotate(session: LoginSession, used: UUID) -> bool:
     ):
         session.refresh_id = fresh
         return True
-    session.refresh_from_db(fields=["refresh_id", "spent_id", "rotated_at"])
+    present = own.first()
+    if present is None:  # it ended just now, and was swept
+        raise Unauthenticated()
+    session.refresh_id = present.refresh_id
     grace = timedelta(seconds=settings.MINIRAG_REFRESH_GRACE_SECONDS)
-    return session.spent_id == used and now - (session.rotated_at or now) <= grace
+    return present.spent_id == used and now - (present.rotated_at or now) <= grace
 
 
 @transaction.atomic

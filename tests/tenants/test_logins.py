@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from ingestion.housekeeping import keep_house
 from tenants import jwt
+from tenants.credentials import active_membership
 from tenants.models import AuditEvent, LoginSession, Tenant
 from tenants.scope import platform_scope
 from tests.cast import PASSWORD, client_for, person
@@ -120,6 +121,21 @@ def test_a_login_from_before_tokens_were_counted_goes_on(tenant: Tenant) -> None
     second = refresh(first).json()["refresh"]
     assert refresh(second).status_code == 200
     assert refresh(first).status_code == 401
+
+
+def test_a_login_that_is_swept_while_it_is_renewed(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person(tenant, email="p@acorn.test")
+    token = login(email="p@acorn.test", password=PASSWORD).json()["refresh"]
+
+    def then_swept(*args: Any) -> Any:
+        place = active_membership(*args)
+        LoginSession.objects.all().delete()
+        return place
+
+    monkeypatch.setattr("tenants.services.logins.active_membership", then_swept)
+    assert refresh(token).status_code == 401
 
 
 def test_logins_that_are_over_are_swept(tenant: Tenant) -> None:
