@@ -74,7 +74,8 @@ class RefusedSignInAdmin(DomainAdmin):
     def let_in(self, request: HttpRequest, queryset: QuerySet[AccessAttempt]) -> None:
         for row in queryset:
             same = AccessAttempt.objects.filter(username=row.username, ip_address=row.ip_address)
-            same.delete()
+            if not same.delete()[0]:  # let in with another row of theirs
+                continue
             detail = {"account": row.username, "address": row.ip_address}
             record_platform_act(request, "platform.sign_in.unlock", detail=detail)
         self.message_user(request, "They may try again.")

@@ -71,9 +71,9 @@ def test_who_is_locked_out_is_let_in_again(root: Client) -> None:
     row = locked(user_agent="a", failures_since_start=most - 1)
     lists = "/admin/axes/accessattempt/"
     assert "locked after 1 more" in root.get(lists).content.decode()
-    locked(user_agent="b", failures_since_start=1)
+    other = locked(user_agent="b", failures_since_start=1)
     assert root.get(lists).content.decode().count(">locked<") == 2
-    root.post(lists, {"action": "let_in", "_selected_action": [row.pk]})
+    root.post(lists, {"action": "let_in", "_selected_action": [row.pk, other.pk]})
     assert not AccessAttempt.objects.exists()
     with platform_scope("tests"):
         assert AuditEvent.objects.get(action="platform.sign_in.unlock").detail == {
