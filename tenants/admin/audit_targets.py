@@ -32,10 +32,13 @@ def name_targets(request: HttpRequest, site: admin.AdminSite, events: Iterable[A
             here[kind, str(row.pk)] = row
     gone = {event.object_id for event in events if _key(event) not in here}
     named = _names(gone - {""})
+    with_pages = {model._meta.model_name for model in site._registry}
     for event in events:
         row = here.get(_key(event))
         name = str(row) if row is not None else named.get(event.object_id, "")
         words = _words(event.object_type, name)
+        if not name and event.object_type in with_pages:
+            words = f"{words}, gone"
         event.__dict__["target"] = words if row is None else link_to(site, row, words)
 
 
@@ -68,4 +71,4 @@ def _words(kind: str, name: str) -> str:
     short = Truncator(name).chars(80)
     if short.lower().startswith(noun.lower()):
         return capfirst(short)
-    return f"{capfirst(noun)} “{short}”" if short else f"{capfirst(noun)}, gone"
+    return f"{capfirst(noun)} “{short}”" if short else capfirst(noun)

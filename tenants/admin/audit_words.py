@@ -34,6 +34,7 @@ DEEDS: Mapping[str, str] = {
     "message.stop": "stopped an answer",
     "platform.sign_in.unlock": "let somebody sign in again",
     "platform.user.update": "changed an account",
+    "search": "searched",
     "source.create": "made a source",
     "source.delete": "deleted a source",
     "source.ingest": "had a source read",

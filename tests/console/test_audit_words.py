@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -59,6 +60,17 @@ def written() -> set[str]:
     return found
 
 
+def refused() -> set[str]:
+    """Every action that a view names for the record of a refusal."""
+    found = set()
+    for node in (node for tree in modules().values() for node in ast.walk(tree)):
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Dict):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(isinstance(one, ast.Name) and one.id == "actions" for one in targets):
+                found |= {one.value for one in node.value.values if isinstance(one, ast.Constant)}
+    return {str(one) for one in found}
+
+
 def source(auth: AuthContext, name: str) -> Source:
     with tenant_scope(auth.tenant_id):
         return create_source(auth, name=name, type="text", content="A text.")
@@ -66,7 +78,8 @@ def source(auth: AuthContext, name: str) -> Source:
 
 def test_every_action_has_words() -> None:
     assert len(written()) > 25
-    assert written() <= set(DEEDS)
+    assert len(refused()) > 20
+    assert written() | refused() <= set(DEEDS)
 
 
 def test_an_object_is_named_and_led_to(console: Client, auth: AuthContext) -> None:
@@ -88,6 +101,20 @@ def test_what_is_gone_keeps_its_name_and_has_no_link(console: Client, auth: Auth
         retire_source(auth, made)
     shown = console.get(LIST).content.decode()
     assert shown.count("Source “Handbook”") == 2 and f"{made.pk}/change/" not in shown
+
+
+def test_what_has_no_page_is_not_said_to_be_gone(console: Client, auth: AuthContext) -> None:
+    """An account stands in no list of a tenant; a chat's name is nowhere but in its row."""
+    for kind in ("user", "chat"):
+        with tenant_scope(auth.tenant_id):
+            AuditEvent.objects.create(
+                tenant_id=auth.tenant_id,
+                action="auth.password",
+                object_type=kind,
+                object_id=str(uuid4()),
+            )
+    shown = console.get(LIST).content.decode()
+    assert ">Account</td>" in shown and ">Chat, gone</td>" in shown
 
 
 def test_a_list_of_many_asks_as_often_as_one_of_two(console: Client, auth: AuthContext) -> None:
