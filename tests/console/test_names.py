@@ -6,6 +6,7 @@ import html
 import json
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from axes.models import AccessAttempt
@@ -15,7 +16,7 @@ from django.test import Client
 
 from tenants.models import AuditEvent, Membership, Role, Tenant, TokenScope, User
 from tenants.scope import platform_scope
-from tests.cast import PASSWORD, person
+from tests.cast import PASSWORD, client_for, person, token_of
 
 
 @pytest.fixture
@@ -98,6 +99,13 @@ def test_each_right_is_explained_where_it_is_given(
         assert f"{right.label}: {right.may}" in shown
         assert f"{right.value}: {right.may}." in told
         assert f"{right.value}: {right.may}." in reference
+
+
+def test_who_is_invited_reads_what_the_role_may(tenant: Tenant) -> None:
+    body = {"email": "new@acorn.test", "role": "editor"}
+    made = client_for(token_of(tenant)).post("/v1/users", body, content_type="application/json")
+    page = Client().get(urlsplit(made.json()["invitation_link"]).path).content.decode()
+    assert f"What this role may do: {Role.EDITOR.may}." in html.unescape(page)
 
 
 def test_a_role_that_is_changed_is_explained(tenant: Tenant) -> None:
