@@ -18,8 +18,10 @@ _UNSEEN = re.compile(
 _META = re.compile(rb"<meta\b[^>]{0,2500}>", re.IGNORECASE)
 _IS_REFRESH = re.compile(r"http-equiv\s*=\s*[\"']?\s*refresh\b", re.IGNORECASE)
 _CONTENT = re.compile(r"\bcontent\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE)
+# Nothing that was taken is given back: blanks may stand between all parts, and a page is hostile.
 _WHERE = re.compile(
-    r"\s*(\d{1,3})(?:\.\d*)?\s*[;,]?\s*(?:url\s*=\s*)?[\"']?([^\"']+?)[\"']?\s*", re.IGNORECASE
+    r"\s*+(\d{1,3}+)(?:\.\d*+)?+\s*+[;,]?+\s*+(?:url\s*+=\s*+)?+[\"']?+([^\"']++)[\"']?+\s*+",
+    re.IGNORECASE,
 )
 
 
@@ -34,7 +36,7 @@ def leads_on(page: Fetched) -> str | None:
         if where is None or int(where[1]) > _SOON:
             continue
         try:
-            target: str = urldefrag(urljoin(page.url, where[2])).url
+            target: str = urldefrag(urljoin(page.url, where[2].strip())).url
         except ValueError:
             continue
         if target != urldefrag(page.url).url and target.startswith(("http://", "https://")):

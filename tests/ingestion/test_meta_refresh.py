@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from ingestion.loaders.meta_refresh import leads_on
@@ -24,6 +26,7 @@ def fetched(head: str, mime_type: str = "text/html") -> Fetched:
         ('<meta http-equiv="refresh" content="0; url=en/">', HERE + "en/"),
         ("<META content='1;URL=/new?a=1&amp;b=2#top' HTTP-EQUIV=Refresh>", "https://x.test/new?a=1&b=2"),
         ("""<meta http-equiv="refresh" content="0; url='https://y.test/'">""", "https://y.test/"),
+        ("""<meta http-equiv=refresh content=" 0.5 ,  URL = ' en/ ' ">""", HERE + "en/"),
         ('<meta http-equiv="refresh" content="300; url=en/">', None),
         ('<meta http-equiv="refresh" content="3">', None),
         ('<meta http-equiv="refresh" content="0; url=#part">', None),
@@ -38,6 +41,12 @@ def test_where_a_page_leads(head: str, target: str | None) -> None:
     assert leads_on(fetched(head, "text/plain")) is None
 
 
+def test_blanks_in_it_take_no_time() -> None:
+    began = time.process_time()
+    assert leads_on(fetched(f"""<meta http-equiv=refresh content="0{" " * 600}'x'y">""")) is None
+    assert time.process_time() - began < 1.0
+
+
 def test_what_it_leads_to_is_read(plant: Plant, site: Site) -> None:
     refresh = '<meta http-equiv="refresh" content="0; url={}">'
     page(site, "/", "Wait", head=refresh.format("/en/"))
@@ -47,6 +56,22 @@ def test_what_it_leads_to_is_read(plant: Plant, site: Site) -> None:
     (document,) = plant.documents(source).values()
     assert document.title == "Apples" and document.url == site.url("/en/")
     assert site.paths() == ["/", "/en/"]
+
+
+def test_a_crawl_is_led_nowhere_that_it_may_not_go(plant: Plant, site: Site) -> None:
+    refresh = '<meta http-equiv="refresh" content="0; url={}">'
+    site.page("/robots.txt", b"User-agent: *\nDisallow: /hidden\nCrawl-delay: 0")
+    page(site, "/", "Start", "/a", "/b", "/c", "/d")
+    for path, target in {
+        "/a": "/hidden", "/b": "http://other.test/", "/c": "/left-out", "/d": "/kept",
+    }.items():  # fmt: skip
+        page(site, path, "Wait", head=refresh.format(target))
+    for path in ("/hidden", "/left-out", "/kept"):
+        page(site, path, path)
+    source = web_source(plant, "crawl", site.url("/"), exclude=["/left-out"])
+    plant.ingest(source)
+    assert titles(plant, source) == {"": "Start", "kept": "/kept"}
+    assert sorted(site.paths()) == ["/", "/a", "/b", "/c", "/d", "/kept", "/robots.txt"]
 
 
 def test_it_leads_to_no_address_that_is_refused(plant: Plant, site: Site) -> None:
