@@ -10,7 +10,7 @@ from email.message import Message
 from django.conf import settings
 
 from ingestion.loaders.meta_refresh import leads_on
-from ingestion.parsing.decode import has_bom
+from ingestion.parsing.decode import has_bom, web_name
 from minirag.egress import NOT_FOLLOWED, Fetched, fetch
 from minirag.errors import Invalid, MiniRAGError, UnreadableSource
 from minirag.types import RawDocument
@@ -154,7 +154,7 @@ def _content(page: Fetched) -> bytes:
         return page.content
     try:
         return codecs.BOM_UTF8 + page.content.decode(charset).encode("utf-8")
-    except (LookupError, UnicodeError):
+    except (LookupError, ValueError):
         return page.content  # a wrong declaration: the parser finds out for itself
 
 
@@ -163,7 +163,7 @@ def _charset(content_type: str) -> str:
     header["content-type"] = content_type
     charset = header.get_content_charset() or ""
     # What browsers read under that name.
-    return "cp1252" if charset in ("iso-8859-1", "us-ascii") else charset
+    return "cp1252" if charset == "us-ascii" else web_name(charset)
 
 
 def documents_of(pages: Iterable[Page]) -> Iterator[RawDocument]:

@@ -26,6 +26,8 @@ _SHIFTED = ((b"\x1b$B", "iso2022_jp"), (b"\x1b$@", "iso2022_jp"), (b"\x1b$)C", "
 _MEANT = {
     "iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis-620": "cp874",
     "shift_jis": "cp932", "euc_kr": "cp949", "gb2312": "gb18030", "gbk": "gb18030",
+    # Ways to write names and programs, no encodings of texts; one takes minutes for a megabyte.
+    "punycode": "", "idna": "", "unicode-escape": "", "raw-unicode-escape": "",
 }  # fmt: skip
 _SAMPLE = 64 * 1024
 _ODD = re.compile(rb"[\x80-\xff]")

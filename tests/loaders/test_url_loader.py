@@ -34,6 +34,9 @@ def test_the_key_is_the_url_as_given_and_the_url_where_it_led(site: Site) -> Non
         (b"\xff\xfeG\x00", "text/plain; charset=utf-8", b"\xff\xfeG\x00"),
         (b"%PDF-\xff", "application/pdf; charset=utf-8", b"%PDF-\xff"),
         (b"\xe9t\xe9", "text/plain; charset=utf-8", b"\xe9t\xe9"),
+        (b"a-" + b"kfda" * 9_000, "text/plain; charset=punycode", b"a-" + b"kfda" * 9_000),
+        (b"a", "text/plain; charset*=us-ascii''a%00b", b"a"),
+        (b"\xa8\xa2", "text/plain; charset=gb2312", codecs.BOM_UTF8 + "\u00e1".encode()),
     ],
 )  # fmt: skip
 def test_a_declared_charset_is_applied_where_it_is_true(
