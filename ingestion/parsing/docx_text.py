@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from ingestion.parsing.docx_styles import Styles, is_on
-from ingestion.parsing.ooxml import local_name, value_of
+from ingestion.parsing.ooxml import local_name, outermost, value_of
 
 # Alternatives repeat the text; deletions, field codes and moved-away text are not shown.
 UNSEEN = frozenset({"Fallback", "del", "moveFrom", "instrText", "delText", "delInstrText"})
@@ -74,12 +74,7 @@ class Words:
 
 def boxes(element: etree._Element) -> Iterator[etree._Element]:
     """Outermost text boxes below ``element``, each once."""
-    for child in element:
-        name = local_name(child)
-        if name == "txbxContent":
-            yield child
-        elif name not in UNSEEN:
-            yield from boxes(child)
+    return outermost(element, "txbxContent", UNSEEN)
 
 
 def _facts(element: etree._Element, properties: str, name: str) -> Iterator[etree._Element]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lxml import etree
 
 from ingestion.parsing.document import Built, ContentLimits, DocumentBuilder, clean_title
-from ingestion.parsing.ooxml import below, local_name, value_of
+from ingestion.parsing.ooxml import below, local_name, outermost, value_of, whole
 from ingestion.parsing.safe_zip import LOCKED, SafeArchive
 from ingestion.parsing.tables import Grid, add_table
 from minirag.errors import UnreadableSource
@@ -61,9 +61,10 @@ class _Reader:
         self.builder.blank()
         self.builder.heading(text, int(level) if level in list("123456789") else 1, text)
         self.builder.blank()
+        self._boxes(element)
 
     def _boxes(self, element: etree._Element) -> None:
-        for box in below(element, "text-box"):
+        for box in outermost(element, "text-box", _UNSEEN):
             self.inside(box, 0)
 
     def _table(self, table: etree._Element) -> None:
@@ -118,7 +119,8 @@ def _cell_text(cell: etree._Element) -> str:
     for child in cell.iterchildren(etree.Element):
         name = local_name(child)
         if name in ("p", "h"):
-            texts += [text_of(child), *(_cell_text(box) for box in below(child, "text-box"))]
+            boxes = outermost(child, "text-box", _UNSEEN)
+            texts += [text_of(child), *map(_cell_text, boxes)]
         elif name == "table":
             rows = (", ".join(filter(None, map(_cell_text, row))) for row in _rows(child))
             texts.append("; ".join(filter(None, rows)))
@@ -144,7 +146,7 @@ def _pieces(element: etree._Element) -> Iterator[str]:
         name = local_name(child)
         if name == "s":
             count = value_of(child, "c")
-            yield " " * min(_MOST_SPACES, int(count) if count.isdigit() else 1)
+            yield " " * min(_MOST_SPACES, whole(count, 1))
         elif name in _BREAKS:
             yield _BREAKS[name]
         elif name == "note":

@@ -29,9 +29,26 @@ def value_of(element: etree._Element, name: str = "val") -> str:
     return ""
 
 
+def whole(value: str, otherwise: int) -> int:
+    """The number that ``value`` is, where it is one of a few digits."""
+    return int(value) if value.isdecimal() and len(value) < 7 else otherwise
+
+
 def below(element: etree._Element, *names: str) -> Iterator[etree._Element]:
     """Elements of these local names below ``element``, in their order."""
     return (one for one in element.iter(etree.Element) if local_name(one) in names)
+
+
+def outermost(
+    element: etree._Element, name: str, unseen: frozenset[str] = frozenset()
+) -> Iterator[etree._Element]:
+    """Elements of that local name below ``element``, not those inside them or what is unseen."""
+    for child in element:
+        found = local_name(child)
+        if found == name:
+            yield child
+        elif found not in unseen:
+            yield from outermost(child, name, unseen)
 
 
 def relations(archive: SafeArchive, part: str) -> dict[str, tuple[str, str]]:

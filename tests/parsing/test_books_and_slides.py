@@ -78,3 +78,25 @@ def test_a_table_in_a_cell_of_odt_is_told_once() -> None:
     outer = f"<table:table>{head}{row(words('A'), inner)}</table:table>"
     hidden = f'<text:section text:display="none">{words("hidden")}</text:section>'
     assert read(make_odt(outer + hidden), "a.odt") == "Shop | Times\nA | Mon, 8; Tue, 9"
+
+
+def test_a_text_box_in_a_text_box_of_odt_is_told_once() -> None:
+    def boxed(inside: str) -> str:
+        return f"<text:frame><text:text-box>{inside}</text:text-box></text:frame>"
+
+    def words(text: str, box: str = "") -> str:
+        return f"<text:p>{text}{box}</text:p>"
+
+    deep = words("inner")
+    for _ in range(30):
+        deep = words("", boxed(deep))
+    outer = boxed(words("outer", boxed(deep)))
+    assert read(make_odt(words("text", outer)), "a.odt") == "text\n\nouter\n\ninner"
+    heading = f'<text:h text:outline-level="1">Title{outer}</text:h>'
+    assert read(make_odt(heading), "a.odt") == "Title\n\nouter\n\ninner"
+    cells = "".join(
+        f"<table:table-cell>{cell}</table:table-cell>"
+        for cell in (words("text", outer), words("b"))
+    )
+    table = f"<table:table><table:table-row>{cells}</table:table-row></table:table>"
+    assert read(make_odt(table), "a.odt") == "text outer inner | b"
