@@ -12,7 +12,7 @@ from ingestion.parsing.docx_lists import BULLET, Lists
 from ingestion.parsing.docx_notes import around, read_notes
 from ingestion.parsing.docx_styles import list_place, outline, read_styles
 from ingestion.parsing.docx_text import UNSEEN, Words, boxes
-from ingestion.parsing.ooxml import core_title, local_name, main_part, value_of
+from ingestion.parsing.ooxml import core_title, local_name, main_part, value_of, whole
 from ingestion.parsing.safe_zip import SafeArchive
 from ingestion.parsing.tables import Grid, add_table
 
@@ -79,13 +79,11 @@ class _Reader:
 
     def _add_row(self, grid: Grid, row: etree._Element) -> None:
         grid.start_row()
-        before = _facts(row, "trPr").get("gridBefore", "")
-        if before.isdecimal() and int(before):
-            grid.add("", int(before))
+        if before := whole(_facts(row, "trPr").get("gridBefore", ""), 0):
+            grid.add("", before)
         for cell in _inner(row, "tc"):
             facts = _facts(cell, "tcPr")
-            span = facts.get("gridSpan", "")
-            wide = int(span) if span.isdecimal() else 1
+            wide = whole(facts.get("gridSpan", ""), 1)
             text = self._cell_text(cell)
             merged = [name for name in ("vMerge", "hMerge") if facts.get(name) in ("", "continue")]
             if merged and not text:

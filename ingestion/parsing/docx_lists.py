@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from ingestion.parsing.ooxml import below, local_name, value_of
+from ingestion.parsing.ooxml import below, local_name, value_of, whole
 from ingestion.parsing.ordinals import written
 from ingestion.parsing.safe_zip import SafeArchive
 
@@ -79,7 +79,7 @@ class Lists:
                 known = _List(known.levels | changed)
             self._lists[value_of(one, "numId")] = known
             starts = {
-                _number(value_of(each, "ilvl"), 0): _number(value_of(start), 1)
+                whole(value_of(each, "ilvl"), 0): whole(value_of(start), 1)
                 for each in overrides
                 for start in below(each, "startOverride")
             }
@@ -92,14 +92,10 @@ def _levels(element: etree._Element) -> dict[int, _Level]:
     levels = {}
     for one in below(element, "lvl"):
         facts = {local_name(item): value_of(item) for item in one.iterchildren(etree.Element)}
-        levels[_number(value_of(one, "ilvl"), 0)] = _Level(
-            _number(facts.get("start", ""), 1),
+        levels[whole(value_of(one, "ilvl"), 0)] = _Level(
+            whole(facts.get("start", ""), 1),
             facts.get("numFmt", "decimal"),
             facts.get("lvlText", "")[:_LONGEST],
             facts.get("pStyle", ""),
         )
     return levels
-
-
-def _number(value: str, otherwise: int) -> int:
-    return int(value) if value.isdecimal() and len(value) < 7 else otherwise

@@ -21,7 +21,7 @@ _LANGUAGE = re.compile(r"[\w+#.-]{1,30}")
 def parse_notebook(text: str, limits: ContentLimits) -> Built:
     """Cells in their order. Raises ``UnreadableSource`` where it is no notebook."""
     try:
-        book = json.loads(text.lstrip("\ufeff"))
+        book = json.loads(text.lstrip("\ufeff"), parse_int=float)  # a long one is no whole number
     except json.JSONDecodeError as error:
         raise UnreadableSource(f"This is not a valid notebook: line {error.lineno}.") from error
     cells = list(_cells(book))
@@ -56,7 +56,7 @@ def _pieces(cell: dict[str, Any], language: str) -> Iterator[str]:
             yield _fenced(_outputs(cell), "output")
         case "heading":
             level = cell.get("level")
-            marks = "#" * level if isinstance(level, int) and 0 < level < 7 else "#"
+            marks = "#" * int(level) if isinstance(level, float) and 1 <= level < 7 else "#"
             yield f"{marks} {source}\n\n"
         case _:
             yield f"{source}\n\n"

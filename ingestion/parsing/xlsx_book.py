@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lxml import etree
 
-from ingestion.parsing.ooxml import below, local_name, main_part, relations, value_of
+from ingestion.parsing.ooxml import below, local_name, main_part, relations, value_of, whole
 from ingestion.parsing.safe_zip import SafeArchive
 
 _STYLES = "xl/styles.xml"
@@ -41,9 +41,8 @@ def formats_of(archive: SafeArchive) -> dict[int, str]:
     root = archive.tree(_STYLES)
     codes = dict(BUILT_IN)
     for one in below(root, "numFmt"):
-        if (number := value_of(one, "numFmtId")).isdecimal():
-            codes[int(number)] = value_of(one, "formatCode")
+        codes[whole(value_of(one, "numFmtId"), -1)] = value_of(one, "formatCode")
     listed = (each for each in root.iterchildren(etree.Element) if local_name(each) == "cellXfs")
     styles = [one for each in listed for one in each if local_name(one) == "xf"]
-    numbers = {at: value_of(one, "numFmtId") for at, one in enumerate(styles)}
-    return {at: codes.get(int(one), "") for at, one in numbers.items() if one.isdecimal()}
+    numbers = (whole(value_of(one, "numFmtId"), -1) for one in styles)
+    return {at: codes[number] for at, number in enumerate(numbers) if number in codes}

@@ -10,7 +10,14 @@ from ingestion.parsing.parsers import parse_bytes
 from ingestion.parsing.sandbox import Sandbox
 from minirag.errors import UnreadableSource
 from minirag.types import RawDocument
-from tests.parsing.makers import make_xlsx
+from tests.parsing.makers import (
+    make_odt,
+    make_xlsx,
+    paragraph,
+    raw_docx,
+    text_run,
+    xlsx_rows,
+)
 
 
 def parse(data: bytes, key: str, **limits: int) -> Built:
@@ -44,6 +51,23 @@ def test_a_bad_line_among_records_is_left_out_and_counted() -> None:
     assert found.text == "a: zero\n\na: one\n\na: two\n\na: three"
     assert found.metadata == {"records_left_out": 3}
     assert parse(b'{"a": 1}\n{"a": 2}\n', "a.jsonl").metadata == {}
+
+
+def test_a_number_of_thousands_of_digits_is_none() -> None:
+    digits = "9" * 5_000
+    span = f'<w:tcPr><w:gridSpan w:val="{digits}"/></w:tcPr>'
+    cells = "".join(f"<w:tc>{span}{paragraph(text_run(one))}</w:tc>" for one in "ab")
+    before = f'<w:trPr><w:gridBefore w:val="{digits}"/></w:trPr>'
+    table = raw_docx(f"<w:tbl><w:tr>{before}{cells}</w:tr></w:tbl>")
+    assert parse(table, "a.docx").text == "a | b"
+    formats = f'<numFmt numFmtId="{digits}" formatCode="0"/>'
+    used = f'<cellXfs><xf numFmtId="{digits}"/></cellXfs>'
+    styles = f"<styleSheet><numFmts>{formats}</numFmts>{used}</styleSheet>"
+    book = make_xlsx({"S": xlsx_rows([("a", 1)])}, {"xl/styles.xml": styles.encode()})
+    assert parse(book, "a.xlsx").text == "S\n\na | 1"
+    assert parse(make_odt('<text:p>a<text:s text:c="²"/>b</text:p>'), "a.odt").text == "a b"
+    notebook = b'{"n": ' + digits.encode() + b', "cells": [{"source": "words"}]}'
+    assert parse(notebook, "a.ipynb").text == "words"
 
 
 @pytest.mark.parametrize(
