@@ -52,8 +52,10 @@ class _Reader:
         """What stands before the paragraph as an item of a list; "" where it is none."""
         list_id, level = self.words.styles.list_of(style)
         if own is not None:
-            list_id, level = own[0] or list_id or "", own[1] or level
-        return "" if list_id in (None, "0") else self.lists.label(list_id or "", level, style)
+            list_id, level = own[0] or list_id, own[1] or level
+        if list_id is None or list_id == "0":
+            return ""
+        return self.lists.label(list_id, level, style)
 
     def table(self, element: etree._Element) -> None:
         rows = list(_inner(element, "tr"))

@@ -42,11 +42,10 @@ class Styles:
         return next((one for one in said if one is not None), None)
 
     def list_of(self, style: str) -> tuple[str | None, str | None]:
-        """(list, level in it) of paragraphs in the style."""
-        for one in self._chain(style):
-            if one.list_id is not None:
-                return one.list_id, one.list_level
-        return None, None
+        """(list, level in it) of paragraphs in the style; each may be another style's word."""
+        known = list(self._chain(style))
+        list_id = next((one.list_id for one in known if one.list_id), None)
+        return list_id, next((one.list_level for one in known if one.list_level), None)
 
     def heading_level(self, style: str) -> int:
         """0 where it is none of a heading."""

@@ -13,7 +13,9 @@ STYLES = f"""<w:styles xmlns:w="{W}">
 <w:style w:styleId="H1"><w:name w:val="heading 1"/><w:pPr><w:numPr><w:numId w:val="2"/></w:numPr>
 </w:pPr></w:style>
 <w:style w:styleId="H2"><w:name w:val="heading 2"/><w:pPr><w:numPr><w:ilvl w:val="1"/>
-<w:numId w:val="2"/></w:numPr></w:pPr></w:style></w:styles>"""
+<w:numId w:val="2"/></w:numPr></w:pPr></w:style>
+<w:style w:styleId="Next"><w:name w:val="heading 2"/><w:basedOn w:val="H1"/><w:pPr><w:numPr>
+<w:ilvl w:val="1"/></w:numPr></w:pPr></w:style></w:styles>"""
 LISTS = f"""<w:numbering xmlns:w="{W}">
 <w:abstractNum w:abstractNumId="0">
 <w:lvl w:ilvl="0"><w:start w:val="1"/><w:numFmt w:val="decimal"/><w:lvlText w:val="%1."/></w:lvl>
@@ -80,6 +82,12 @@ def test_headings_have_their_numbers() -> None:
 
 def test_a_numbered_column_of_a_table_has_its_numbers() -> None:
     rows = "".join(
+def test_a_style_may_take_its_list_from_one_and_its_level_from_another() -> None:
+    assert read(styled("Scope", "H1") + styled("Terms", "Next")).text == "I Scope\n\nI.4 Terms"
+    level = '<w:numPr><w:ilvl w:val="1"/></w:numPr>'
+    assert read(styled("of no list", "", level)).text == "of no list"
+
+
         f"<w:tr><w:tc>{item('')}</w:tc><w:tc>{paragraph(text_run(words))}</w:tc></w:tr>"
         for words in ("bolt", "nut")
     )
