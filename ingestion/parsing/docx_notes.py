@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from lxml import etree
 
 from ingestion.parsing.docx_text import REFERENCES, UNSEEN, Words
-from ingestion.parsing.ooxml import local_name, relations, value_of
+from ingestion.parsing.ooxml import below, local_name, relations, value_of
 from ingestion.parsing.safe_zip import SafeArchive
 
 _NOTES = ("word/footnotes.xml", "word/endnotes.xml")
 _AROUND = ("header", "footer")
 # Longer ones are more than a number, and would give the pattern something to chew on.
 _LONGEST = 60
-# A page's number alone, whatever the language calls it.
+# A page's number alone, whatever the language calls it: ``Version 2.1`` has no field for it.
 _ONLY_NUMBER = re.compile(r"\W*(?:\w{1,8}\W{1,3})?\d{0,5}(?:\W{1,3}(?:\w{1,5}\W{1,3})?\d{0,5})?\W*")
 
 
@@ -40,10 +40,15 @@ def around(archive: SafeArchive, main: str, words: Words) -> Iterator[str]:
             continue
         for element in archive.tree(part).iter(etree.Element):
             text = " ".join(words.of(element).split()) if _is_shown(element) else ""
-            is_number = len(text) < _LONGEST and _ONLY_NUMBER.fullmatch(text)
-            if text not in seen and not is_number:
+            if text and text not in seen and not _is_number(element, text):
                 yield text
             seen.add(text)
+
+
+def _is_number(paragraph: etree._Element, text: str) -> bool:
+    fields = below(paragraph, "instrText", "fldSimple")
+    counts = any("PAGE" in (one.text or "") + value_of(one, "instr") for one in fields)
+    return counts and len(text) < _LONGEST and _ONLY_NUMBER.fullmatch(text) is not None
 
 
 def _is_shown(element: etree._Element) -> bool:
