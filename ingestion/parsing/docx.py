@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -15,6 +16,8 @@ from ingestion.parsing.docx_text import UNSEEN, Words, boxes
 from ingestion.parsing.ooxml import core_title, local_name, main_part, value_of, whole
 from ingestion.parsing.safe_zip import SafeArchive
 from ingestion.parsing.tables import Grid, add_table
+
+_BITS, _FIRST_ROW = re.compile("[0-9A-Fa-f]{1,8}"), 0x0020
 
 
 @dataclass(slots=True)
@@ -163,7 +166,15 @@ def _names_columns(table: etree._Element, row: etree._Element) -> bool:
         return True
     looks = (one for one in table.iterchildren(etree.Element) if local_name(one) == "tblPr")
     found = [one for look in looks for one in look if local_name(one) == "tblLook"]
-    return any(value_of(one, "firstRow") in ("1", "true", "on") for one in found)
+    return any(_sets_first_apart(one) for one in found)
+
+
+def _sets_first_apart(look: etree._Element) -> bool:
+    """Until 2007 all that a table's look says stood in one number."""
+    said, bits = value_of(look, "firstRow"), value_of(look)
+    if said or not _BITS.fullmatch(bits):
+        return said in ("1", "true", "on")
+    return bool(int(bits, 16) & _FIRST_ROW)
 
 
 def _cell_parts(element: etree._Element) -> Iterator[etree._Element]:

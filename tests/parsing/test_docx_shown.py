@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ingestion.parsing.document import Built, ContentLimits, Hints
 from ingestion.parsing.parsers import parse_bytes
 from tests.parsing.makers import W, paragraph, raw_docx, text_run
@@ -80,14 +82,14 @@ def test_headings_have_their_numbers() -> None:
     ]  # fmt: skip
 
 
-def test_a_numbered_column_of_a_table_has_its_numbers() -> None:
-    rows = "".join(
 def test_a_style_may_take_its_list_from_one_and_its_level_from_another() -> None:
     assert read(styled("Scope", "H1") + styled("Terms", "Next")).text == "I Scope\n\nI.4 Terms"
     level = '<w:numPr><w:ilvl w:val="1"/></w:numPr>'
     assert read(styled("of no list", "", level)).text == "of no list"
 
 
+def test_a_numbered_column_of_a_table_has_its_numbers() -> None:
+    rows = "".join(
         f"<w:tr><w:tc>{item('')}</w:tc><w:tc>{paragraph(text_run(words))}</w:tc></w:tr>"
         for words in ("bolt", "nut")
     )
@@ -131,6 +133,22 @@ def test_a_frame_of_one_cell_is_read_as_text_and_a_table_in_a_cell_by_rows() -> 
     assert built.text == "I Hours\n\nMon | 8\nTue | 9" and built.headings
     beside = f"<w:tc>{paragraph(text_run('Hours'))}</w:tc><w:tc>{table}</w:tc>"
     assert read(f"<w:tbl><w:tr>{beside}</w:tr></w:tbl>").text == "Hours | Mon, 8; Tue, 9"
+
+
+@pytest.mark.parametrize(
+    ("look", "is_header"),
+    [
+        ('w:val="04A0"', True), ('w:val="0600"', False), ('w:val="x"', False), ("", False),
+        ('w:val="0600" w:firstRow="1"', True), ('w:val="04A0" w:firstRow="0"', False),
+    ],
+)  # fmt: skip
+def test_a_header_is_what_the_look_of_a_table_sets_apart(look: str, is_header: bool) -> None:
+    rows = "".join(
+        f"<w:tr><w:tc>{paragraph(text_run(a))}</w:tc><w:tc>{paragraph(text_run(b))}</w:tc></w:tr>"
+        for a, b in [("Name", "Place"), *((f"name {n} of it", f"place {n}") for n in range(90))]
+    )
+    text = read(f"<w:tbl><w:tblPr><w:tblLook {look}/></w:tblPr>{rows}</w:tbl>").text
+    assert (text.count("Name | Place") > 1) is is_header
 
 
 def test_page_headers_are_read_once_and_page_numbers_not_at_all() -> None:
