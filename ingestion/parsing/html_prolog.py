@@ -18,7 +18,7 @@ _XML = re.compile(
 )
 _CDATA = "<![CDATA["
 _FRAMES = re.compile(r"<frameset\b", re.IGNORECASE)
-_FRAME_TAGS = re.compile(r"</?(?:frameset|noframes|frame)\b[^>]{0,2000}>", re.IGNORECASE)
+_FRAME_TAGS = re.compile(r"</?(?:frameset|noframes|frame)\b[^<>]{0,2000}>", re.IGNORECASE)
 _BLANKS = re.compile("[\x0b\x0c]")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\ud800-\udfff\ufffe\uffff]+")
 _CONTROL_NAMES = re.compile(

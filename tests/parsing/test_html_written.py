@@ -44,6 +44,7 @@ def test_comments_before_a_page_take_no_time() -> None:
     assert parse("<!---->" * 500 + "<html><body><p>words").text == "words"
     page = "<?xml version='1.0'?><html><body><p>words</p>" + "<![CDATA[" * 50_000
     assert parse(page, "a.xhtml").text == "words"
+    assert "words" in parse("<html><frameset><p>words</p>" + "<frame " * 100_000).text
     assert time.process_time() - began < 2.0
 
 
