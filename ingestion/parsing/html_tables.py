@@ -12,6 +12,7 @@ from lxml.html import HtmlElement
 _MOST_SPAN = 200
 _MOST_ADDED = 5_000
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+_BLOCKS = (*_HEADINGS, "p", "div", "br", "hr", "li", "dt", "dd", "pre", "blockquote")
 
 
 def fill_spans(root: HtmlElement) -> None:
@@ -33,7 +34,7 @@ def open_layouts(root: HtmlElement) -> None:
             if next(part.iterancestors("table"), None) is table:
                 part.tag = "div"
         table.tag = "div"
-    for table in list(root.iter("table")):
+    for table in reversed(list(root.iter("table"))):  # the innermost first
         if next(table.iterancestors("td", "th"), None) is not None:
             _flatten(table)
 
@@ -53,14 +54,18 @@ def _is_layout(table: HtmlElement) -> bool:
 
 
 def _flatten(table: HtmlElement) -> None:
-    rows = (
-        ", ".join(filter(None, (" ".join(cell.text_content().split()) for cell in row)))
-        for row in table.iter("tr")
-    )
-    words, tail = "; ".join(filter(None, rows)), table.tail
+    rows = (", ".join(filter(None, map(_words, row))) for row in table.iter("tr"))
+    words = [*map(_words, table.iter("caption")), "; ".join(filter(None, rows))]
     for child in list(table):
         table.remove(child)
-    table.tag, table.text, table.tail = "div", words, tail
+    table.tag, table.text = "div", ": ".join(filter(None, words))
+
+
+def _words(cell: HtmlElement) -> str:
+    """Words of a cell that is not needed any more; those of different blocks are kept apart."""
+    for block in cell.iterdescendants(*_BLOCKS):
+        block.text, block.tail = f" {block.text or ''}", f" {block.tail or ''}"
+    return " ".join(cell.text_content().split())
 
 
 def _fill(table: HtmlElement) -> None:

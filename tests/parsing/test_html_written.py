@@ -78,6 +78,10 @@ def test_a_table_in_a_cell_keeps_its_rows_apart() -> None:
         f"<table><tr><th>Shop</th><th>Times</th></tr><tr><td>A</td><td>{inner}</td></tr></table>"
     )
     assert "| A | Mon, 8; Tue, 9 |" in rest(outer)
+    deep = f"<table><tr><td>x<p>y</p><p>z</p></td><td>in {inner} out</td></tr></table>"
+    assert "| A | x y z, in Mon, 8; Tue, 9 out |" in rest(outer.replace(inner, deep))
+    named = inner.replace("<table>", "<table><caption>Open</caption>")
+    assert "| A | Open: Mon, 8; Tue, 9 |" in rest(outer.replace(inner, named))
 
 
 @pytest.mark.parametrize(
