@@ -20,7 +20,7 @@ from ingestion.parsing.ooxml import (
     relations,
     value_of,
 )
-from ingestion.parsing.pptx_order import Places, read_order
+from ingestion.parsing.pptx_order import Layouts, Places, read_order
 from ingestion.parsing.safe_zip import SafeArchive
 from ingestion.parsing.tables import add_table
 from minirag.errors import UnreadableSource
@@ -36,12 +36,13 @@ def parse_pptx(data: bytes, limits: ContentLimits) -> Built:
     archive = SafeArchive(data, limits)
     builder = DocumentBuilder()
     slides = _slides(archive)
+    layouts: Layouts = {}
     if len(slides) > limits.pages:
         raise UnreadableSource(f"There are more than {limits.pages:,} slides.")
     for number, part in enumerate(slides, 1):
         start = builder.next_block
         builder.blank()
-        _Slide(archive, part, builder, limits.depth).add()
+        _Slide(archive, part, builder, limits.depth, layouts).add()
         if builder.length > start:
             builder.mark_page(number, (start, builder.length))
     return builder.build(core_title(archive), {"page_count": len(slides)})
@@ -68,14 +69,19 @@ def _relation(element: etree._Element) -> str:
 
 class _Slide:
     def __init__(
-        self, archive: SafeArchive, part: str, builder: DocumentBuilder, depth: int
+        self,
+        archive: SafeArchive,
+        part: str,
+        builder: DocumentBuilder,
+        depth: int,
+        layouts: Layouts,
     ) -> None:
         self._archive = archive
         self._builder = builder
         self._depth = depth
         self._known = relations(archive, part)
         self._tree = archive.tree(part)
-        self._places = Places(archive, part)
+        self._places = Places(archive, part, layouts)
 
     def add(self) -> None:
         shapes = list(self._shapes(self._tree, 0))

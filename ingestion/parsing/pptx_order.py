@@ -14,6 +14,8 @@ from ingestion.parsing.safe_zip import SafeArchive
 
 # Left, top, right, bottom, in EMU.
 Box = tuple[int, int, int, int]
+# Parts of layouts to their placeholders' kinds and numbers, and where these stand.
+Layouts = dict[str, dict[tuple[str, str], Box]]
 _LAYOUTS = ("slideLayout", "slideMaster")
 # What boxes may overlap and still be one above the other, of the smaller one's height.
 _OVERLAP = 0.3
@@ -49,16 +51,23 @@ def _cut(
 
 
 class Places:
-    """Where shapes of a slide stand; placeholders take theirs over from its layout and master."""
+    """Where shapes of a slide stand; placeholders take theirs over from its layout and master.
 
-    def __init__(self, archive: SafeArchive, slide: str) -> None:
-        self._inherited: dict[tuple[str, str], Box] = {}
+    ``known``: what was read of those already, by their parts, for all slides of a file.
+    """
+
+    def __init__(self, archive: SafeArchive, slide: str, known: Layouts) -> None:
+        self._by_kind: dict[str, Box] = {}
+        self._by_number: dict[str, Box] = {}
         part = slide
-        for kind in _LAYOUTS:
-            part = next((to for name, to in relations(archive, part).values() if name == kind), "")
-            for shape in below(archive.tree(part), "sp") if part in archive else ():
-                if (key := _placeholder(shape)) and (box := _own_box(shape)):
-                    self._inherited.setdefault(key, box)
+        for layout in _LAYOUTS:
+            found = relations(archive, part).values()
+            part = next((to for name, to in found if name == layout), "")
+            if part not in known:
+                known[part] = _placeholders(archive, part)
+            for (kind, number), box in known[part].items():
+                self._by_kind.setdefault(kind, box)
+                self._by_number.setdefault(number, box)
 
     def box(self, shape: etree._Element) -> Box | None:
         own = _own_box(shape)
@@ -66,9 +75,17 @@ class Places:
         if own or key is None:
             return own
         kind, number = key
-        alike = (box for (one, _), box in self._inherited.items() if one == kind)
-        same = (box for (_, one), box in self._inherited.items() if number and one == number)
-        return next(same, next(alike, None))
+        same = self._by_number.get(number) if number else None
+        return same or self._by_kind.get(kind)
+
+
+def _placeholders(archive: SafeArchive, part: str) -> dict[tuple[str, str], Box]:
+    """Kinds and numbers of those of a layout to their places."""
+    found: dict[tuple[str, str], Box] = {}
+    for shape in below(archive.tree(part), "sp") if part in archive else ():
+        if (key := _placeholder(shape)) and (box := _own_box(shape)):
+            found.setdefault(key, box)
+    return found
 
 
 def _placeholder(shape: etree._Element) -> tuple[str, str] | None:

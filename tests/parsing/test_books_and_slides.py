@@ -43,6 +43,17 @@ def test_shapes_are_read_by_their_places_not_by_what_lies_above_what() -> None:
     assert all(one < other for one, other in pairwise(places_found)), text
 
 
+def test_a_layout_is_read_once_for_all_its_slides() -> None:
+    deck = pptx.Presentation()
+    for number in range(60):
+        slide = deck.slides.add_slide(deck.slide_layouts[1])
+        slide.placeholders[1].text_frame.text = f"words {number}"
+    out = io.BytesIO()
+    deck.save(out)
+    built = parse_bytes(out.getvalue(), Hints("a.pptx"), ContentLimits(inflated_bytes=500_000))
+    assert "words 59" in built.text
+
+
 def test_a_book_has_the_notes_that_only_links_lead_to() -> None:
     note = '<p>Text<a epub:type="noteref" href="n.xhtml">1</a> more.</p>'
     package = (
