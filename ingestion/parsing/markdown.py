@@ -21,7 +21,7 @@ _FENCE = re.compile(
     r"^( {0,3}|[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]{1,4}){1,8})(`{3,}(?=[^`]*$)|~{3,})"
 )
 _COMMENT = re.compile(r"^ {0,3}<!--")
-_ATX = re.compile(r"^ {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
+_ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]++(.*))?")
 _UNDERLINE = re.compile(r"^ {0,3}(=+|-{3,})[ \t]*$")
 _NO_SETEXT = re.compile(r"^(?: {4}|\t| {0,3}(?:[-*+>|#]|\d{1,9}[.)][ \t]))")
 _LINK = re.compile(r"!?\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])")
@@ -92,9 +92,9 @@ def _add_lines(builder: DocumentBuilder, lines: Iterator[str]) -> None:
 
 
 def _hidden(span: tuple[int, int] | None, line: str) -> Iterator[_Hidden]:
-    atx = _ATX.match(line) if span and len(line) <= _MAX_HEADING else None
+    atx = _atx(line) if len(line) <= _MAX_HEADING else None
     if span and atx:
-        yield *span, len(atx[1]), plain_title(atx[2] or "")
+        yield *span, *atx
 
 
 def _indent(line: str) -> int:
@@ -106,9 +106,8 @@ def _plain_line(builder: DocumentBuilder, before: str, line: str, after: str) ->
     if len(line) > _MAX_HEADING:
         builder.line(unescaped(line))
         return
-    atx = _ATX.match(line)
-    if atx:
-        builder.heading(unescaped(line), len(atx[1]), plain_title(atx[2] or ""))
+    if atx := _atx(line):
+        builder.heading(unescaped(line), *atx)
         return
     underline = _UNDERLINE.match(after)
     if underline and line.strip() and not before.strip() and not _NO_SETEXT.match(line):
@@ -116,6 +115,16 @@ def _plain_line(builder: DocumentBuilder, before: str, line: str, after: str) ->
         builder.heading(unescaped(line), level, plain_title(line))
         return
     builder.line(unescaped(line))
+
+
+def _atx(line: str) -> tuple[int, str] | None:
+    """(level, title) of a heading with signs before it, and perhaps behind it."""
+    found = _ATX.fullmatch(line.rstrip(" \t"))
+    if found is None:
+        return None
+    title = found[2] or ""
+    words = title.rstrip("#")
+    return len(found[1]), plain_title(title if words[-1:].strip(" \t") else words)
 
 
 def plain_title(text: str) -> str:

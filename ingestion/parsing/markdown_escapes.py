@@ -10,7 +10,7 @@ import re
 _PUNCTUATION = r"!-/:-@\[-`{-~"
 # Code, formulas with commands in them, and names of servers, as they are; else an escape.
 _TOKEN = re.compile(
-    r"(?P<kept>(?<![\\`])(`+)(?!`).{1,2000}?(?<!`)\2(?!`)"
+    r"(?P<kept>(?<![\\`])(`++)(?:[^`]++(?!\2(?!`))`++){0,30}+[^`]++\2(?!`)"
     r"|(?<![\\$\w])(\${1,2})(?=[^$\s])(?=[^$]{0,500}\\[A-Za-z])[^$]{1,500}\3"
     rf"|(?<!\S)\\\\(?=\w[\w.-]{{0,60}}\\\w))|\\(?P<sign>[{_PUNCTUATION}])"
 )

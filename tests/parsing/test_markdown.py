@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from ingestion.parsing.document import Built, ContentLimits, Hints
@@ -102,6 +104,30 @@ def test_a_comment_that_is_never_closed_hides_nothing() -> None:
 @pytest.mark.parametrize("line", ["- " * 400, "1. " * 400 + "```", "- ``` `" * 200, "<!--" * 300])
 def test_many_marks_take_no_time(line: str) -> None:
     assert parse("# Title\n\n" + f"{line}\n" * 3_000).title == "Title"
+
+
+@pytest.mark.parametrize(
+    ("line", "times"),
+    [
+        ("# a" + " " * 980 + "b", 500),
+        ("\\*" + ("".join("`" * n + "a" for n in range(1, 60)) + "a" * 300) * 1_000, 1),
+    ],
+)
+def test_blanks_in_headings_and_ticks_in_lines_take_no_time(line: str, times: int) -> None:
+    began = time.process_time()
+    parse(f"{line}\n" * times)
+    assert time.process_time() - began < 1.0
+
+
+@pytest.mark.parametrize("mark", ["#", "##", "######"])
+def test_signs_behind_a_heading_are_none_of_it(mark: str) -> None:
+    for line, title in {
+        f"{mark} a b {mark}": "a b", f"{mark} a#": "a#", f"{mark}\ta \t##\t ": "a",
+        f"   {mark}  C# ": "C#", f"{mark} # x #": "# x",
+    }.items():  # fmt: skip
+        assert titles(parse(f"{line}\n")) == [title]
+    for line in (f"{mark}a", f"    {mark} a", mark, f"{mark} ##", "####### a"):
+        assert titles(parse(f"{line}\n\nx")) == []
 
 
 @pytest.mark.parametrize(
