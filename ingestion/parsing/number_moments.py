@@ -48,10 +48,18 @@ def _moment_pieces(signs: tuple[Sign, ...], value: Moment) -> Iterator[str]:
         elif kind == "date":
             yield _field(_meant(signs, at), value, half=half)
         elif kind == "digit":
-            before = signs[at - 1][0] if at else ""
-            yield str(int(_seconds(value) % 1 * 10)) if before == "point" else ""
+            yield _digit(signs[:at], _seconds(value))
         else:
             yield text
+
+
+def _digit(before: tuple[Sign, ...], seconds: float) -> str:
+    """A digit of parts of a second, by its place behind the point; "" where it is none of these."""
+    kinds = [kind for kind, _ in before]
+    while kinds and kinds[-1] == "digit":
+        kinds.pop()
+    place = len(before) - len(kinds)
+    return f"{seconds % 1:.3f}"[2:].ljust(place + 1, "0")[place] if kinds[-1:] == ["point"] else ""
 
 
 def _meant(signs: tuple[Sign, ...], at: int) -> str:

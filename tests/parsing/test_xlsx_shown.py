@@ -67,7 +67,9 @@ def test_a_number_is_written_in_its_format(value: float, code: str, shown: str) 
         (MOMENT, "dd.mm.yyyy", "05.03.2024"), (MOMENT, "d/m/yy h:mm AM/PM", "5/3/24 2:07 PM"),
         (MOMENT, "mmmm d, yyyy", "March 5, 2024"), (MOMENT, "[$-409]d\\-mmm\\-yy;@", "5-Mar-24"),
         (MOMENT, "mm:ss.0", "07:09.0"), (MOMENT, 'yyyy"年"m"月"d"日"', "2024年3月5日"),
-        (MOMENT.date(), "dddd", "Tuesday"), (timedelta(hours=36), "[h]:mm", "36:00"),
+        (time(0, 1, 4, 600_000), "mm:ss.0", "01:04.6"), (time(0, 0, 4, 50_000), "s.00\\ 0", "4.05"),
+        (timedelta(seconds=64.128), "s.000", "4.128"), (MOMENT.date(), "dddd", "Tuesday"),
+        (timedelta(hours=36), "[h]:mm", "36:00"),
         (time(9, 5), "h:mm", "9:05"), (MOMENT, "[$-F800]dddd, mmmm", None), (MOMENT, "0.0", None),
     ],
 )  # fmt: skip
