@@ -85,16 +85,18 @@ def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
     sound = _sound_lines(text, delimiter)
     lines = StringIO(text, newline="")
     if sound is None:
-        yield from csv.reader(lines, delimiter=delimiter)
+        yield from csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
         return
-    yield from csv.reader(islice(lines, sound), delimiter=delimiter)
+    yield from csv.reader(islice(lines, sound), delimiter=delimiter, skipinitialspace=True)
     for line in lines:
         yield _row(line.rstrip("\r\n"), delimiter)
 
 
 def _sound_lines(text: str, delimiter: str) -> int | None:
     """Lines before the row whose quote is open at the end; None where all are closed."""
-    reader = csv.reader(chain(StringIO(text, newline=""), [_END]), delimiter=delimiter)
+    reader = csv.reader(
+        chain(StringIO(text, newline=""), [_END]), delimiter=delimiter, skipinitialspace=True
+    )
     sound, before, is_closed = 0, 0, False
     try:
         for row in reader:
@@ -106,6 +108,6 @@ def _sound_lines(text: str, delimiter: str) -> int | None:
 
 def _row(line: str, delimiter: str) -> list[str]:
     try:
-        return next(csv.reader([line], delimiter=delimiter, strict=True), [])
+        return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True, strict=True), [])
     except csv.Error:
         return line.split(delimiter)

@@ -29,6 +29,10 @@ def test_a_cell_as_long_as_an_article_moves_no_column() -> None:
     assert f"2 | {long.strip()} , end | c, d" in found
 
 
+def test_a_quote_behind_a_blank_is_one() -> None:
+    assert lines('id, text\n1, "a, b"\n2, c\n', "a.csv") == ["id | text", "1 | a, b", "2 | c"]
+
+
 def test_a_quote_that_is_never_closed_is_a_sign_in_its_row_only() -> None:
     rows = ["a,b", '1,"x, y"', '2,"two\nlines"', '3,"open', "4,w", "5,v"]
     assert lines("\n".join(rows), "a.csv") == [
