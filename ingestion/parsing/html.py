@@ -42,7 +42,8 @@ def parse_html(markup: str, url: str | None = None) -> Built:
     body = tree.find("body")
     root = tree if body is None else body
     container = main_content(root, words, dated=dated)
-    built = parse_markdown([_headline(root, container), _converted(container, url)], title)
+    pieces = [_headline(root, container), _converted(container, url)]
+    built = parse_markdown(pieces, title, formulas=False)
     if built.text or container is root:
         return built
     return parse_markdown([root.text_content()], title)
@@ -56,7 +57,8 @@ def whole_page(markup: str) -> Built:
     title = _title(tree)
     _drop_silent(tree)
     body = tree.find("body")
-    return parse_markdown([_converted(tree if body is None else body, None)], title)
+    words = _converted(tree if body is None else body, None)
+    return parse_markdown([words], title, formulas=False)
 
 
 def _converted(container: HtmlElement, url: str | None) -> str:

@@ -9,6 +9,7 @@ from itertools import chain, pairwise
 from ingestion.parsing.document import Built, DocumentBuilder
 from ingestion.parsing.front_matter import front_matter
 from ingestion.parsing.markdown_escapes import (
+    Formulas,
     Indented,
     hidden_escapes,
     shown_escapes,
@@ -40,13 +41,16 @@ def parse_text(pieces: Iterable[str]) -> Built:
     return Built("".join(normalized(pieces)))
 
 
-def parse_markdown(pieces: Iterable[str], title: str = "") -> Built:
-    """Markdown with ATX and setext headings; the title is the front matter's or the first h1."""
+def parse_markdown(pieces: Iterable[str], title: str = "", *, formulas: bool = True) -> Built:
+    """Markdown with ATX and setext headings; the title is the front matter's or the first h1.
+
+    ``formulas`` is False where a dollar is one, and what stands behind it escaped as all else is.
+    """
     rest = unix_lines(pieces)
     start = _start(rest)
     at, named = front_matter(start)
     builder = DocumentBuilder()
-    _add_lines(builder, split_lines(chain([start[at:]], rest)))
+    _add_lines(builder, split_lines(chain([start[at:]], rest)), Formulas() if formulas else None)
     return builder.build(title or named)
 
 
@@ -58,7 +62,7 @@ def _start(pieces: Iterator[str]) -> str:
     return start
 
 
-def _add_lines(builder: DocumentBuilder, lines: Iterator[str]) -> None:
+def _add_lines(builder: DocumentBuilder, lines: Iterator[str], formulas: Formulas | None) -> None:
     """Feed ``lines`` one by one: indentation tells headings from code only before it is lost."""
     fence, inside = "", 0
     before = ""
@@ -82,10 +86,10 @@ def _add_lines(builder: DocumentBuilder, lines: Iterator[str]) -> None:
         elif _COMMENT.match(line):
             hidden = None if "-->" in line else []
             builder.line(line)
-        elif indented.is_code(before, line):
+        elif indented.is_code(before, line) or (formulas and formulas.have(line)):
             builder.line(line)
         else:
-            _plain_line(builder, before, line, after)
+            _plain_line(builder, before, line, after, formulas=formulas is not None)
         before = line
     for found in hidden or ():  # never closed: a sign like any other
         builder.mark_heading(*found)
@@ -102,19 +106,22 @@ def _indent(line: str) -> int:
     return len(start.expandtabs(4))
 
 
-def _plain_line(builder: DocumentBuilder, before: str, line: str, after: str) -> None:
+def _plain_line(
+    builder: DocumentBuilder, before: str, line: str, after: str, *, formulas: bool
+) -> None:
+    words = unescaped(line, formulas=formulas)
     if len(line) > _MAX_HEADING:
-        builder.line(unescaped(line))
+        builder.line(words)
         return
     if atx := _atx(line):
-        builder.heading(unescaped(line), *atx)
+        builder.heading(words, *atx)
         return
     underline = _UNDERLINE.match(after)
     if underline and line.strip() and not before.strip() and not _NO_SETEXT.match(line):
         level = 1 if underline[1][0] == "=" else 2
-        builder.heading(unescaped(line), level, plain_title(line))
+        builder.heading(words, level, plain_title(line))
         return
-    builder.line(unescaped(line))
+    builder.line(words)
 
 
 def _atx(line: str) -> tuple[int, str] | None:

@@ -88,6 +88,7 @@ def test_a_table_in_a_cell_keeps_its_rows_apart() -> None:
     "words",
     [
         r"C:\new\table", r"\\server\share\file", r"a\\b", r"\( x \) and \alpha", r"2 \* 3 \_ 4 \.",
+        r"$x \in \{1\}$ and $\alpha_1$", r"$$\frac{a}{b} \{x\}$$",
         "+ plus", "1. one", "2021. was good", "# hash", "- dash", "a*b*c my_var_x", "end\\",
     ],
 )  # fmt: skip
