@@ -55,6 +55,8 @@ def begin_turn(auth: AuthContext, ask: Ask) -> Turn:
     try:
         with transaction.atomic():
             if auth.widget is not None:
+                # Before its counts, as its deletion; visitors wait for each other there anyway.
+                lock_row(BotProfile.objects.filter(pk=bot.pk))
                 count_widget_message(bot, auth.widget.visitor_id, auth.ip)
             chat = _chat_for(auth, bot, ask)
             history = recent_messages(chat) if ask.chat_id else []

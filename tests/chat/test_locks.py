@@ -1,10 +1,12 @@
-"""A chat is locked before its messages, whoever comes: nobody waits for who waits for them."""
+"""Bot, chat, messages: locked in this order, whoever comes, so that no two wait for each other."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import OperationalError, connection, transaction
@@ -13,12 +15,13 @@ from bots.models import BotProfile
 from bots.services import delete_bot
 from chat.models import Chat, Message, MessageRole, MessageStatus
 from chat.orchestrator import Outcome, Turn
-from chat.services import delete_chat, finish_turn
-from tenants.context import AuthContext, system_context
+from chat.services import Ask, begin_turn, delete_chat, finish_turn
+from tenants.context import AuthContext, WidgetVisitor, system_context
 from tenants.models import Tenant
 from tenants.scope import platform_scope, tenant_scope
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
+ORIGIN = "https://shop.example"
 
 
 def _finish(auth: AuthContext, bot: BotProfile, chat: Chat) -> object:
@@ -34,11 +37,11 @@ DEEDS: dict[str, Callable[[AuthContext, BotProfile, Chat], object]] = {
 }
 
 
-def is_free(chat: Chat) -> bool:
-    """Whether another connection could lock the chat."""
+def is_free(row: BotProfile | Chat) -> bool:
+    """Whether another connection could lock the row."""
     try:
-        with tenant_scope(chat.tenant_id), transaction.atomic():
-            Chat.objects.select_for_update(nowait=True).get(pk=chat.pk)
+        with tenant_scope(row.tenant_id), transaction.atomic():
+            type(row).objects.select_for_update(nowait=True).get(pk=row.pk)
     except OperationalError:
         return False
     finally:
@@ -46,10 +49,38 @@ def is_free(chat: Chat) -> bool:
     return True
 
 
-@pytest.mark.parametrize("deed", DEEDS)
-def test_the_chat_is_held_before_anything_below_it_is_touched(deed: str) -> None:
+@pytest.fixture
+def tenant() -> Tenant:
     with platform_scope("tests"):
-        tenant = Tenant.objects.create(name="Acorn", slug="acorn")
+        made: Tenant = Tenant.objects.create(name="Acorn", slug="acorn")
+        return made
+
+
+def test_the_bot_is_held_before_its_messages_of_a_day_are_counted(tenant: Tenant) -> None:
+    free: list[bool] = []
+
+    def looking(execute: Any, sql: str, *args: Any) -> Any:
+        if not free and "chat_dailywidgetcount" in sql:
+            free.append(pool.submit(is_free, bot).result())
+        return execute(sql, *args)
+
+    with tenant_scope(tenant.pk), ThreadPoolExecutor(1) as pool:
+        bot = BotProfile.objects.create(
+            tenant=tenant,
+            name="Bot",
+            slug="bot",
+            widget_enabled=True,
+            widget_allowed_origins=[ORIGIN],
+        )
+        visitor = WidgetVisitor(bot.pk, uuid4(), ORIGIN)
+        auth = replace(system_context(tenant.pk, "tests"), widget=visitor)
+        with connection.execute_wrapper(looking):
+            begin_turn(auth, Ask(bot.pk, "Hello"))
+    assert free == [False]
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+def test_the_chat_is_held_before_anything_below_it_is_touched(deed: str, tenant: Tenant) -> None:
     free: list[bool] = []
 
     def looking(execute: Any, sql: str, *args: Any) -> Any:
