@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from math import isfinite
 
 from ingestion.parsing.number_codes import Section, sections_of
@@ -42,8 +42,11 @@ def shown_number(value: float, code: str) -> str:
         return plain_number(value)
     words = _quickly(section, abs(value))
     if words is None:
-        exact = Decimal(format(abs(value), ".15g"))
-        words = "".join(_pieces(section, exact)).strip()
+        try:
+            exact = Decimal(format(abs(value), ".15g"))
+            words = "".join(_pieces(section, exact)).strip()
+        except InvalidOperation:  # of hundreds of digits, by hundreds of signs of per cent
+            return plain_number(value)
     is_less = signed and value < 0 and not _NOT_ZERO.isdisjoint(words)
     return f"-{words}" if is_less else words
 

@@ -54,7 +54,8 @@ def written(cells: list[tuple[Any, Any]]) -> bytes:
         (1.005, "0.00", "1.01"), (-0.001, "0.00", "0.00"), (5, 'General" kg"', "5 kg"),
         (1234.5, ACCOUNTS, "1,234.50 €"), (-1234.5, ACCOUNTS, "-1,234.50 €"),
         (3, '0 "items, in all"', "3 items, in all"), (1e300, "0", "1" + "0" * 300),
-        (1, "x" * 300, "1"), (float("inf"), "0%", "INF"), (7, "#,##0", "7"),
+        (1, "x" * 300, "1"), (1.5, "0" + "%" * 250, "1.5"),
+        (float("inf"), "0%", "INF"), (7, "#,##0", "7"),
     ],
 )  # fmt: skip
 def test_a_number_is_written_in_its_format(value: float, code: str, shown: str) -> None:
