@@ -23,6 +23,9 @@ from ingestion.parsing.xlsx_book import formats_of, sheet_parts
 from ingestion.parsing.xlsx_rows import Places, places, pulled_together, sheets_of
 from minirag.errors import UnreadableSource
 
+# Places of a sheet that merged cells may cover: a file may name any, as often as it likes.
+_MOST_COVERED = 1_000_000
+
 Cell = int | float | str | bool | time | date | datetime | timedelta
 
 
@@ -120,11 +123,20 @@ class _Reader:
 
 
 def _merged(sheet: CalamineSheet, top: int, left: int) -> dict[tuple[int, int], tuple[int, int]]:
-    """Places that a merged cell covers to the one that holds its words."""
+    """Places that a merged cell covers to the one that holds its words.
+
+    One that would make them more than ``_MOST_COVERED`` covers none.
+    """
     merged: dict[tuple[int, int], tuple[int, int]] = {}
+    room = _MOST_COVERED
     for (first_row, first_column), (last_row, last_column) in sheet.merged_cell_ranges or ():
-        for row in range(first_row - top, min(last_row - top, sheet.height - 1) + 1):
-            for column in range(first_column - left, min(last_column - left, sheet.width - 1) + 1):
+        rows = range(first_row - top, min(last_row - top, sheet.height - 1) + 1)
+        columns = range(first_column - left, min(last_column - left, sheet.width - 1) + 1)
+        if len(rows) * len(columns) > room:
+            continue
+        room -= len(rows) * len(columns) + 1
+        for row in rows:
+            for column in columns:
                 merged[row, column] = (first_row - top, first_column - left)
     return merged
 

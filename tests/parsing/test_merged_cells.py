@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import time
 
 import docx
 
 from ingestion.parsing.document import ContentLimits, Hints
 from ingestion.parsing.parsers import parse_bytes
-from tests.parsing.makers import make_odt, paragraph, raw_docx, text_run
+from tests.parsing.makers import make_odt, make_xlsx, paragraph, raw_docx, text_run
 
 ROWS = [
     "Region | Year | Sales", "North | 2024 | 10", "North | 2025 | 12", "Total | Total | 22",
@@ -73,3 +74,16 @@ def test_spans_that_only_claim_to_be_many_are_bounded() -> None:
     covered = '<table:covered-table-cell table:number-columns-repeated="999999999"/>'
     row = f"<table:table-row>{spanned}{covered}</table:table-row>"
     assert read(make_odt(f"<table:table>{row * 50}</table:table>"), "a.odt")
+
+
+def test_merged_cells_that_cover_a_sheet_again_and_again_cover_nothing() -> None:
+    rows = (
+        '<row r="1"><c r="A1"><v>1</v></c><c r="ALL1"><v>2</v></c></row><row r="2"><c r="B2"><v>3'
+        '</v></c></row><row r="1000"><c r="A1000"><v>4</v></c></row>'
+    )
+    ranges = '<mergeCell ref="A1:A2"/>' + '<mergeCell ref="A1:ALL1000"/>' * 60
+    data = make_xlsx({"S": f"<sheetData>{rows}</sheetData><mergeCells>{ranges}</mergeCells>"})
+    began = time.process_time()
+    found = read(data, "a.xlsx")
+    assert time.process_time() - began < 3.0
+    assert found[-2:] == ["", "4"] and "1 | 3" in found
