@@ -96,8 +96,6 @@ def _clean(text: str) -> str:
     if text.isascii():
         return text
     # A lone surrogate cannot be written as UTF-8, which the engine wants.
-    if text.isascii():
-        return text
     text = text.encode("utf-8", "replace").decode("utf-8")
     return _THAI_TONES.sub("", unicodedata.normalize("NFKC", text))
 

@@ -18,8 +18,9 @@ S = TypeVar("S")
 T = TypeVar("T")
 # Seconds between two looks at the stop flags while a blocking call is under way.
 _LOOK = 0.1
-# Pieces of work that go on ahead of the one whose answer is looked at.
-_AHEAD = 2
+# Pieces of work that go on at the same time, ahead of the one whose answer is looked at; and that
+# are begun or done ahead of it where they are light.
+_AT_ONCE, _AHEAD = 2, 4
 
 
 class Beside(ABC):
@@ -80,18 +81,30 @@ class Beside(ABC):
     ) -> Iterator[T]:
         """``work`` of each input, in order; the next ones begin while one's answer is looked at.
 
-        Under way at a time are few inputs, of ``most`` weight together, or a single one.
+        Ahead are few inputs, of ``most`` weight together, or a single one; some more where together
+        they weigh half of it, so that whoever looks long at answers finds the next ones done.
         """
         waiting: deque[tuple[int, Future[T]]] = deque()
         total = 0
+        places = threading.Semaphore(_AT_ONCE)
+
+        def in_place(given: S) -> T:
+            with places:
+                return work(given)
+
         for given in inputs:
             weight = weigh(given)
-            while waiting and (total + weight > most or len(waiting) >= _AHEAD):
+            while waiting and not _fits(len(waiting), total + weight, most):
                 done, future = waiting.popleft()
                 yield self.result(future)
                 total -= done
             self.check()
-            waiting.append((weight, self.start(partial(work, given))))
+            waiting.append((weight, self.start(partial(in_place, given))))
             total += weight
         for _, future in waiting:
             yield self.result(future)
+
+
+def _fits(waiting: int, weight: int, most: int) -> bool:
+    """Whether one more may go ahead beside so many, all of them of ``weight``."""
+    return weight <= most and waiting < (_AHEAD if weight <= most // 2 else _AT_ONCE)

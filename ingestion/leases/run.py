@@ -85,17 +85,20 @@ class JobRun(Beside):
 
     def fence(self) -> None:
         """In a transaction: hold the job's row, so that nothing is written without it."""
-        row = self._mine().select_for_update().values_list("cancel_requested", flat=True).first()
-        if row is None:
-            self._lost.set()
-        elif row:
-            self._cancelled.set()
+        self._see(self._mine().select_for_update())
         self.check()
 
-    @transaction.atomic
     def confirm(self) -> None:
         """Ask the database now whether the job is still this worker's; raises as ``check``."""
-        self.fence()
+        self._see(self._mine())
+        self.check()
+
+    def _see(self, mine: QuerySet[IngestJob]) -> None:
+        asked = mine.values_list("cancel_requested", flat=True).first()
+        if asked is None:
+            self._lost.set()
+        elif asked:
+            self._cancelled.set()
 
     def progress(self, stage: Stage, done: int, total: int) -> None:
         """Remember how far it is; the heartbeat writes it down."""

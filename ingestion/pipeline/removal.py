@@ -14,7 +14,7 @@ from ingestion.models import IngestJob, JobState
 from ingestion.pipeline.index import Shelf, known_shelf, shelves
 from ingestion.pipeline.outcomes import Outcome
 from ingestion.pipeline.progress import Progress
-from ingestion.pipeline.versions import stored_points, sweep_points
+from ingestion.pipeline.versions import live_points, stored_points, sweep_points
 from minirag.errors import RetrievalUnavailable
 from minirag.types import PointSelector, Stage
 from sources.models import Chunk, Document, Source
@@ -30,7 +30,7 @@ def remove_leftovers(run: JobRun, shelf: Shelf, source_id: UUID) -> None:
     ids = list(marked.values_list("pk", flat=True))
     for at in range(0, len(ids), _BATCH):
         batch = ids[at : at + _BATCH]
-        sweep_points(run, shelf, batch, stored_points(run, shelf, batch))
+        sweep_points(run, shelf, batch, stored_points(run, shelf, batch), live_points(batch))
         gone = Document.objects.filter(pk__in=batch, deleted_at__isnull=False)
         delete_rows(run, list(gone.values_list("pk", flat=True)))
 

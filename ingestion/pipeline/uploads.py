@@ -24,7 +24,7 @@ from sources.models import Chunk, Document, DocumentStatus, Source
 
 # Rows that are looked at together; items that are read and parsed together, by number and bytes.
 _MOST_ROWS = 500
-_MOST_ITEMS = 32
+_MOST_ITEMS = 64
 _MOST_BYTES = 2 * 1024 * 1024
 _MAX_KEY = 1000
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -67,10 +67,14 @@ def publish(run: JobRun, index: Index, plans: Sequence[DocumentPlan], progress: 
         present = stored_points(run, index, ids)
     if any(not plan.point_ids <= present for plan in plans):
         raise RetrievalUnavailable("The index did not take all of the vectors.")
+    flipped: set[UUID] = set()
     for at in range(0, len(plans), _FLIPS):
-        flip(run, index, plans[at : at + _FLIPS])
+        flipped |= flip(run, index, plans[at : at + _FLIPS])
     progress.at(Stage.SWEEP)
-    sweep_points(run, index, ids, present)
+    # What was written just now stands as it was planned: only of the others the rows are asked.
+    named = {id_ for plan in plans if plan.document_id in flipped for id_ in plan.point_ids}
+    live = named | live_points(set(ids) - flipped)
+    sweep_points(run, index, ids, present, live)
     return len(unknown)
 
 
@@ -103,10 +107,11 @@ def stored_points(run: JobRun, shelf: Shelf, document_ids: Sequence[UUID]) -> se
     return run.call(lambda: set(shelf.store.scroll_ids(shelf.space, shelf.tenant_id, selector)))
 
 
-def flip(run: JobRun, index: Index, plans: Sequence[DocumentPlan]) -> None:
+def flip(run: JobRun, index: Index, plans: Sequence[DocumentPlan]) -> set[UUID]:
     """One transaction: rows of the new versions instead of those of the old ones.
 
-    A document that was deleted, or got a newer upload meanwhile, is left as it stands.
+    A document that was deleted, or got a newer upload meanwhile, is left as it stands. Returns the
+    ids of the others.
     """
     with transaction.atomic():
         run.fence()
@@ -125,6 +130,7 @@ def flip(run: JobRun, index: Index, plans: Sequence[DocumentPlan]) -> None:
             document.flipped_by = run.job.pk
         _write_documents([document for document, plan in wanted if plan.facts is not None], _NEW)
         _write_documents([document for document, plan in wanted if plan.facts is None], _SAME)
+        return {document.pk for document, _ in wanted}
 
 
 def _write_chunks(wanted: Sequence[_Flip]) -> None:
@@ -218,14 +224,13 @@ def apply_facts(document: Document, facts: Facts, now: datetime) -> None:
 
 
 def sweep_points(
-    run: JobRun, shelf: Shelf, document_ids: Sequence[UUID], present: set[UUID]
+    run: JobRun, shelf: Shelf, document_ids: Sequence[UUID], present: set[UUID], live: set[UUID]
 ) -> None:
-    """Delete those of the ``present`` points that no chunk row names, then take the marks off.
+    """Delete those of the ``present`` points that are not ``live``, then take the marks off.
 
     What stands of them in an index that is kept or being built goes too. Only with the job in hand:
     nobody else writes points of these documents meanwhile.
     """
-    live = live_points(document_ids)
     run.confirm()
     _delete_dead(run, shelf, present - live)
     for space in spaces_beside(shelf.tenant_id):
@@ -246,8 +251,10 @@ def _delete_dead(run: JobRun, shelf: Shelf, doomed: set[UUID]) -> None:
             raise RetrievalUnavailable("The index did not delete all of the vectors.")
 
 
-def live_points(document_ids: Sequence[UUID]) -> set[UUID]:
+def live_points(document_ids: Collection[UUID]) -> set[UUID]:
     """Ids of the points that chunk rows of these documents name."""
+    if not document_ids:
+        return set()
     live = Document.objects.filter(pk__in=document_ids, deleted_at__isnull=True)
     # Two questions instead of a join: each has one good plan, with or without statistics.
     chunks = Chunk.objects.filter(document_id__in=list(live.values_list("pk", flat=True)))

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import DataError, connection, transaction
 from django.utils import timezone
 
 from sources.models import Chunk, Document, Source, SourceType
@@ -59,9 +59,15 @@ def test_an_existing_row_is_not_handed_over(tenant: Tenant, other_tenant: Tenant
         assert Source.objects.get().tenant_id == tenant.pk
 
 
+HALVES = ["embedded", pytest.param("service", marks=pytest.mark.services)]
+DRIVERS = {"embedded": "sqlite", "service": "postgresql"}
+
+
+@pytest.mark.parametrize("half", HALVES)
 def test_a_row_of_another_tenant_with_the_same_id_stays(
-    tenant: Tenant, other_tenant: Tenant
+    tenant: Tenant, other_tenant: Tenant, half: str
 ) -> None:
+    assert connection.vendor == DRIVERS[half]
     with tenant_scope(tenant.pk):
         row = a_source()
         row.save()
@@ -78,11 +84,11 @@ def test_a_row_of_another_tenant_with_the_same_id_stays(
 ODD = ["plain", "", "NULL", "{a,b}", 'say "no"', "C:\\temp\\", "it's", "a,b\n\tc", "%s %%", "🐍"]
 
 
-@pytest.mark.parametrize("half", ["embedded", pytest.param("service", marks=pytest.mark.services)])
+@pytest.mark.parametrize("half", HALVES)
 def test_values_arrive_as_saving_each_row_would_write_them(
     tenant: Tenant, half: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert connection.vendor == {"embedded": "sqlite", "service": "postgresql"}[half]
+    assert connection.vendor == DRIVERS[half]
     monkeypatch.setattr(bulk, "_MOST_ROWS", 3)
     with tenant_scope(tenant.pk):
         source = Source.objects.create(name="N", type=SourceType.TEXT)
@@ -96,6 +102,26 @@ def test_values_arrive_as_saving_each_row_would_write_them(
         document.text = "".join(ODD)
         upsert(Document, [vars(document)], ["error", "metadata", "checked_at", "text"])
         assert _columns(Document.objects.get()) == _columns(document)
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_of_a_row_that_is_written_twice_the_last_one_counts(tenant: Tenant, half: str) -> None:
+    assert connection.vendor == DRIVERS[half]
+    with tenant_scope(tenant.pk):
+        row = a_source()
+        other = a_source()
+        upsert(Source, [{**vars(row), "name": name} for name in "ABC"] + [vars(other)], ["name"])
+        assert Source.objects.get(pk=row.pk).name == "C"
+        assert Source.objects.get(pk=other.pk).name == "N"
+
+
+@pytest.mark.services
+def test_what_a_column_has_no_room_for_is_refused_not_cut_off(tenant: Tenant) -> None:
+    with tenant_scope(tenant.pk):
+        for wrong in ({"name": "N" * 1000}, {"name": "a\0b"}):
+            with pytest.raises(DataError), transaction.atomic():
+                upsert(Source, [vars(a_source()), {**vars(a_source()), **wrong}], ["name"])
+        assert not Source.objects.exists()
 
 
 def _chunk(document: Document, at: int, text: str) -> Chunk:
