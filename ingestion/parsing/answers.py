@@ -15,7 +15,8 @@ from minirag.errors import UnreadableSource
 from minirag.tokens import count_tokens
 from minirag.types import Cut, Heading, JSONScalar, PageSpan, ParsedDocument
 
-_METADATA_KEYS = frozenset(
+# What parsers tell of a document beside its text.
+METADATA_KEYS = frozenset(
     {"page_count", "pages_without_text", "headings_left_out", "records_left_out"}
 )
 
@@ -165,7 +166,7 @@ def _text(value: Any, most: int | None = None) -> str:
 
 
 def _metadata(value: Any) -> dict[str, JSONScalar]:
-    if not isinstance(value, dict) or not set(value) <= _METADATA_KEYS:
+    if not isinstance(value, dict) or not set(value) <= METADATA_KEYS:
         raise _Broken
     _numbers(list(value.values()))
     return dict(value)

@@ -17,6 +17,7 @@ from ingestion.models import IngestJob
 from ingestion.parsing.archives import ArchiveEntry, extract, is_archive, list_entries
 from ingestion.pipeline.listing import Listing, origin_of
 from ingestion.pipeline.reading import Item, failed_before
+from ingestion.pipeline.unchanged import are_alike, labelled
 from minirag.errors import AddressRefused, Conflict, UnreadableSource
 from minirag.formats import kind_of_mime
 from minirag.types import RawDocument
@@ -71,7 +72,7 @@ def _pass_by(
     passed = {
         pk: key
         for pk, key, said in ready.values_list("pk", "key", "metadata")
-        if {**said, **labels} == said
+        if are_alike(labelled(said, labels), said)
     }
     if passed:
         listing.pass_by(passed.values(), Chunk.objects.filter(document_id__in=passed).count())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from minirag.providers import local_embedder
 from sources.models import Document, DocumentStatus, Source, SourceStatus
 from tenants.scope import platform_scope
 from tests.ingestion.conftest import Plant, code, run_due
+from tests.parsing.makers import make_pdf
 from usage.models import UsageEvent
 
 BOOK = "\n\n".join(
@@ -63,6 +65,21 @@ def test_labels_of_a_source_reach_files_that_did_not_change(plant: Plant) -> Non
         documents, "web"
     )
     assert {key: d.generation for key, d in documents.items()} == {"a.md": 1, "b.md": 2}
+
+
+def test_a_label_that_is_taken_back_or_changes_its_kind_does_so_on_every_document(
+    plant: Plant,
+) -> None:
+    source = plant.files(a_md=BOOK, pages_pdf=make_pdf([[("A page.", -1)]]))
+    for labels in ({"team": "web", "draft": 1}, {"draft": True}, {}):
+        with platform_scope("test"):
+            Source.objects.filter(pk=source.pk).update(metadata=labels)
+        plant.ingest(source)
+        documents = plant.documents(source)
+        said = {key: json.dumps(row.metadata) for key, row in documents.items()}
+        assert said["a.md"] == json.dumps(labels)
+        assert said["pages.pdf"] == json.dumps({"page_count": 1, **labels})
+        assert {row.generation for row in documents.values()} == {1}
 
 
 def test_files_that_stand_are_not_read_again(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
