@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import mimetypes
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -48,6 +49,7 @@ def browser() -> Iterator[Browser]:
         started = playwright.chromium.launch(executable_path=path, args=list(_SWITCHES))
         yield started
         started.close()
+    gc.collect()  # the driver's greenlets end in the thread that made them, not in another one's
 
 
 @dataclass(frozen=True, slots=True)
