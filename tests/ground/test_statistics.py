@@ -14,6 +14,7 @@ from django.test import RequestFactory
 from chat.models import Chat
 from chat.selectors import list_chats
 from sources.models import Chunk, Document, Source
+from sources.selectors import list_sources
 from tenants.console import console_site
 from tenants.context import system_context
 from tenants.models import AuditEvent
@@ -43,6 +44,14 @@ def test_new_tables_are_told_too() -> None:
         cursor.execute("SELECT DISTINCT tbl FROM sqlite_stat1")
         told = {table for (table,) in cursor.fetchall()}
     assert {"sources_document", "chat_message", "usage_usageevent", "ingestion_ingestjob"} <= told
+
+
+def test_the_sums_of_a_list_of_sources_read_no_chunk() -> None:
+    tenant_id = uuid.uuid4()
+    with tenant_scope(tenant_id):
+        plan = list_sources(system_context(tenant_id, "a test")).explain()
+    steps = [step for step in plan.splitlines() if "sources_chu_" in step]
+    assert len(steps) == 2 and all("USING COVERING INDEX" in step for step in steps)
 
 
 LISTED = [
