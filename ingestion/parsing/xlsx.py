@@ -20,7 +20,7 @@ from ingestion.parsing.safe_zip import DAMAGED, SafeArchive
 from ingestion.parsing.tables import add_table
 from ingestion.parsing.xlsx_beside import Beside
 from ingestion.parsing.xlsx_book import formats_of, sheet_parts
-from ingestion.parsing.xlsx_rows import Places, places, pulled_together, sheets_of
+from ingestion.parsing.xlsx_rows import Places, places, sheets_of, written_anew
 from minirag.errors import UnreadableSource
 
 # Places of a sheet that merged cells may cover: a file may name any, as often as it likes.
@@ -41,8 +41,11 @@ def parse_xlsx(data: bytes, limits: ContentLimits) -> Built:
             for _ in archive.pieces(name):
                 pass  # only counted: calamine inflates without asking
     rows = {name: found.rows for name, found in filled.items() if found.rows}
-    if far := {name: found for name, found in rows.items() if found[-1] > limits.rows}:
-        data = pulled_together(archive, far)
+    far = {name: found for name, found in rows.items() if found[-1] > limits.rows}
+    errors = {name for name, found in filled.items() if found.errors}
+    if far or errors:
+        # Counted from the start again: half of what may be read is no bomb for having an error.
+        data = written_anew(SafeArchive(data, limits), far, errors)
         moved = SafeArchive(data, limits)
         filled |= {name: places(moved, name, limits) for name in far}
     reader = _Reader(archive, filled, limits)

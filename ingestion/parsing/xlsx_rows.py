@@ -1,7 +1,8 @@
 """Where the rows of an XLSX stand. Calamine lays out all between the first and the last of them.
 
 A sheet of few rows far apart is pulled together before: rows that touch still do, and of what was
-empty between others one row is left.
+empty between others one row is left. Its errors become texts on that way: calamine takes those it
+knows for nothing, and for others it refuses the workbook.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 import zipfile
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 
@@ -22,6 +23,7 @@ _TAG = re.compile(rb"<(?:\w+:)?(c|row|mergeCell)\b([^<>]{0,400})>")
 _PLACE = re.compile(
     rb"""(\br(?:ef)?=["'])([A-Z]{0,3})(\d{0,7})(?:(:[A-Z]{1,3})(\d{1,7}))?(?=["'])"""
 )
+_ERROR = re.compile(rb"""(<(?:\w+:)?c\b[^<>]{0,400}?\bt=["'])e(?=["'])""")
 _STYLE = re.compile(rb"""\bs=["'](\d{1,5})["']""")
 _SHEET = re.compile(r"^xl/worksheets/[^/]+\.xml$")
 # No tag that matters is longer.
@@ -30,9 +32,13 @@ _TAG_BYTES = 1024
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """``rows``: numbers of those with a cell that is not empty, from 1 on, and cells' styles."""
+    """``rows``: numbers of those with a cell that is not empty, from 1 on, and cells' styles.
+
+    ``errors``: whether a cell shows one, as #DIV/0! is.
+    """
 
     rows: list[int]
+    errors: bool = False
     # Column to the rows from which on its cells have another style, and those styles: as good as
     # always they change with the column only.
     _styles: dict[int, tuple[array[int], array[int]]] = field(default_factory=dict)
@@ -62,7 +68,9 @@ def places(archive: SafeArchive, part: str, limits: ContentLimits) -> Places:
     found: set[int] = set()
     seen = Places([])
     row = column = 0
+    errors = False
     for piece in _whole_tags(archive, part):
+        errors = errors or _ERROR.search(piece) is not None
         for tag, facts in _TAG.findall(piece):
             place = _PLACE.search(facts)
             if tag == b"row":
@@ -84,22 +92,35 @@ def places(archive: SafeArchive, part: str, limits: ContentLimits) -> Places:
                 seen.add_style(row, column, 0)
         if len(found) > limits.rows:
             raise UnreadableSource(f"A sheet has more than {limits.rows:,} rows.")
-    return replace(seen, rows=sorted(found))
+    return replace(seen, rows=sorted(found), errors=errors)
 
 
-def pulled_together(archive: SafeArchive, sheets: dict[str, list[int]]) -> bytes:
-    """The workbook anew, with the rows of ``sheets`` (by their filled ones) moved together."""
+def written_anew(archive: SafeArchive, far: dict[str, list[int]], errors: set[str]) -> bytes:
+    """The workbook with the rows of ``far`` sheets (by their filled ones) moved together.
+
+    The errors in those and in the sheets ``errors`` become texts.
+    """
     made = BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as out:
         for name, stored in archive.stored_names().items():
+            pieces = archive.pieces(name)
+            if name in far or name in errors:
+                pieces = _changed(archive, name, far.get(name))
             with out.open(stored, "w") as part:
-                moved = _moved(archive, name, sheets[name]) if name in sheets else None
-                for piece in moved or archive.pieces(name):
+                for piece in pieces:
                     part.write(piece)
     return made.getvalue()
 
 
-def _moved(archive: SafeArchive, part: str, rows: list[int]) -> Iterator[bytes]:
+def _changed(archive: SafeArchive, part: str, far: list[int] | None) -> Iterator[bytes]:
+    moved = _moving(far) if far else None
+    for piece in _whole_tags(archive, part):
+        shown = _ERROR.sub(rb"\1str", piece)
+        yield _TAG.sub(moved, shown) if moved else shown
+
+
+def _moving(rows: list[int]) -> Callable[[re.Match[bytes]], bytes]:
+    """Gives a tag its new place, where ``rows`` are those that stay."""
     places: list[int] = []
     for at, row in enumerate(rows):
         gap = 1 if not at or row == rows[at - 1] + 1 else 2
@@ -113,8 +134,7 @@ def _moved(archive: SafeArchive, part: str, rows: list[int]) -> Iterator[bytes]:
             moved += colon + b"%d" % places[max(first, bisect_right(rows, int(last)) - 1)]
         return moved
 
-    for piece in _whole_tags(archive, part):
-        yield _TAG.sub(lambda tag: _PLACE.sub(place, tag[0], count=1), piece)
+    return lambda tag: _PLACE.sub(place, tag[0], count=1)
 
 
 def _whole_tags(archive: SafeArchive, part: str) -> Iterator[bytes]:

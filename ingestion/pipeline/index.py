@@ -21,7 +21,7 @@ from usage import ledger
 from usage.models import UsageKind
 
 # Raised when the parsers or the splitter make something else of the same file.
-_READING = 4
+_READING = 5
 _PROBE = "dimensions"
 
 

@@ -162,3 +162,28 @@ def test_points_of_a_chart_stand_beside_their_categories() -> None:
     )
     data = make_xlsx({"S": "<sheetData/>"}, {"xl/charts/chart1.xml": chart.encode()})
     assert parse(data).text == "S\n\n2023 Q1 | 10%\n2023 Q2\n2024 Q1 | 30%"
+
+
+def test_errors_are_shown_as_the_sheet_shows_them() -> None:
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out) as book:
+        sheet = book.add_worksheet("S")
+        sheet.write_row(0, 0, ["Item", "Share"])
+        for row, error in enumerate(("#DIV/0!", "#N/A"), 1):
+            sheet.write(row, 0, f"Item {row}")
+            sheet.write_formula(row, 1, "=1/0", None, error)
+        sheet.write_row(3, 0, ['a t="e" b', 0.5])
+    assert parse(out.getvalue()).text == (
+        'S\n\nItem | Share\nItem 1 | #DIV/0!\nItem 2 | #N/A\na t="e" b | 0.5'
+    )
+
+
+@pytest.mark.parametrize("last", [3, 900_001])
+def test_an_error_that_newer_versions_have_is_no_damage(last: int) -> None:
+    rows = "".join(
+        f'<row r="{row}"><c r="A{row}"><v>{row}</v></c><c s="0" t="e" r="B{row}"><f>A1#</f>'
+        f"<v>{error}</v></c></row>"
+        for row, error in ((1, "#SPILL!"), (2, "#REF!"), (last, "#CALC!"))
+    )
+    text = parse(make_xlsx({"S": f"<sheetData>{rows}</sheetData>"})).text
+    assert text.split() == ["S", "1", "|", "#SPILL!", "2", "|", "#REF!", str(last), "|", "#CALC!"]
