@@ -83,8 +83,13 @@ def core_title(archive: SafeArchive) -> str:
 
 
 def chart_rows(archive: SafeArchive, part: str) -> tuple[str, list[list[str]]]:
-    """(title, rows) of a chart: its series as columns beside their categories."""
-    root = archive.tree(part)
+    """(title, rows) of a chart: its series as columns beside their categories.
+
+    None of it where the part is damaged: it is a picture of numbers that mostly stand elsewhere.
+    """
+    root = archive.tree_beside(part)
+    if root is None:
+        return "", []
     title = next((_words(one) for one in below(root, "title")), "")
     columns: list[list[str]] = []
     for series in below(root, "ser"):

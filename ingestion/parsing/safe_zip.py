@@ -113,6 +113,15 @@ class SafeArchive:
             raise UnreadableSource(DAMAGED)
         return root
 
+    def tree_beside(self, name: str) -> etree._Element | None:
+        """The tree of a part that the rest can be read without: None where it is damaged."""
+        try:
+            return self.tree(name)
+        except UnreadableSource as error:
+            if error.message != DAMAGED:
+                raise
+            return None
+
     def _info(self, name: str) -> zipfile.ZipInfo:
         info = self._names.get(name.lower())
         if info is None:

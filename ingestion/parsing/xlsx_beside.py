@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Iterable, Iterator
 
 from lxml import etree
 
@@ -32,25 +31,35 @@ class Beside:
         kinds: dict[str, list[str]] = {}
         for kind, part in relations(self._archive, sheet).values():
             kinds.setdefault(kind, []).append(part)
-        answered = [part for part in kinds.get("threadedComment", ()) if self._is_new(part)]
-        remarks = [threads(self._archive, part, self._people) for part in answered]
-        for part in kinds.get("comments", ()):
-            if self._is_new(part):
-                remarks.append(notes(self._archive, part, threaded=bool(answered)))
-        for words in chain(*remarks):
-            self._builder.block(words)
+        answered = False
+        for root in self._new(kinds.get("threadedComment", ())):
+            self._add(threads(root, self._people))
+            answered = True
+        for root in self._new(kinds.get("comments", ())):
+            self._add(notes(root, threaded=answered))
         for part in kinds.get("drawing", ()):
-            if self._is_new(part):
-                self._drawing(part)
+            for root in self._new([part]):
+                self._drawing(part, root)
 
     def add_left(self) -> None:
         """Add what no sheet names."""
         for name in self._archive.names():
             if _CHART.match(name) and self._is_new(name):
                 self._chart(name)
-            elif _COMMENTS.match(name) and self._is_new(name):
-                for words in notes(self._archive, name):
-                    self._builder.block(words)
+            elif _COMMENTS.match(name):
+                for root in self._new([name]):
+                    self._add(notes(root))
+
+    def _add(self, remarks: Iterable[str]) -> None:
+        for words in remarks:
+            self._builder.block(words)
+
+    def _new(self, parts: Iterable[str]) -> Iterator[etree._Element]:
+        """The trees of those ``parts`` that were not seen yet and are whole."""
+        for part in parts:
+            root = self._archive.tree_beside(part) if self._is_new(part) else None
+            if root is not None:
+                yield root
 
     def _is_new(self, part: str) -> bool:
         part = part.lower()
@@ -59,9 +68,9 @@ class Beside:
         self._seen.add(part)
         return True
 
-    def _drawing(self, part: str) -> None:
+    def _drawing(self, part: str, root: etree._Element) -> None:
         known = relations(self._archive, part)
-        for shape in _shapes(self._archive.tree(part)):
+        for shape in _shapes(root):
             if local_name(shape) == "txBody":
                 lines = ("".join(t.text or "" for t in below(p, "t")) for p in below(shape, "p"))
                 self._builder.block("\n".join(lines))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lxml import etree
+
 from ingestion.parsing.ooxml import below, value_of
 from ingestion.parsing.safe_zip import SafeArchive
 
@@ -11,9 +13,8 @@ from ingestion.parsing.safe_zip import SafeArchive
 _FOR_OLDER = "[Threaded comment]"
 
 
-def notes(archive: SafeArchive, part: str, *, threaded: bool = False) -> Iterator[str]:
-    """What the comments of ``part`` say; where it is all ``threaded`` too, only what is not."""
-    root = archive.tree(part)
+def notes(root: etree._Element, *, threaded: bool = False) -> Iterator[str]:
+    """What the comments below ``root`` say; where they are ``threaded`` too, only what is not."""
     authors = ["".join(one.itertext()) for one in below(root, "author")]
     for note in below(root, "comment"):
         number = value_of(note, "authorId")
@@ -23,9 +24,9 @@ def notes(archive: SafeArchive, part: str, *, threaded: bool = False) -> Iterato
             yield _told(value_of(note, "ref"), authors[int(number)] if known else "", text)
 
 
-def threads(archive: SafeArchive, part: str, people: dict[str, str]) -> Iterator[str]:
-    """What the threaded comments of ``part`` say, with the names of ``people`` by their ids."""
-    for one in below(archive.tree(part), "threadedComment"):
+def threads(root: etree._Element, people: dict[str, str]) -> Iterator[str]:
+    """What threaded comments below ``root`` say, with the names of ``people`` by their ids."""
+    for one in below(root, "threadedComment"):
         text = "".join(each.text or "" for each in below(one, "text"))
         yield _told(value_of(one, "ref"), people.get(value_of(one, "personId"), ""), text)
 
@@ -33,7 +34,8 @@ def threads(archive: SafeArchive, part: str, people: dict[str, str]) -> Iterator
 def people_of(archive: SafeArchive) -> dict[str, str]:
     """Ids to names of those who wrote threaded comments."""
     parts = [name for name in archive.names() if name.startswith("xl/persons/")]
-    found = (one for part in parts for one in below(archive.tree(part), "person"))
+    roots = (archive.tree_beside(part) for part in parts)
+    found = (one for root in roots if root is not None for one in below(root, "person"))
     return {value_of(one, "id"): value_of(one, "displayName") for one in found}
 
 

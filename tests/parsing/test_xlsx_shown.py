@@ -13,7 +13,7 @@ from ingestion.parsing.document import Built, ContentLimits, Hints
 from ingestion.parsing.number_formats import shown_number
 from ingestion.parsing.number_moments import shown_moment
 from ingestion.parsing.parsers import parse_bytes
-from tests.parsing.makers import make_xlsx
+from tests.parsing.makers import make_xlsx, xlsx_rows
 
 MOMENT = datetime(2024, 3, 5, 14, 7, 9)
 ACCOUNTS = '_-* #,##0.00 "€"_-;-* #,##0.00 "€"_-;_-* "-"?? "€"_-;_-@_-'
@@ -187,3 +187,27 @@ def test_an_error_that_newer_versions_have_is_no_damage(last: int) -> None:
     )
     text = parse(make_xlsx({"S": f"<sheetData>{rows}</sheetData>"})).text
     assert text.split() == ["S", "1", "|", "#SPILL!", "2", "|", "#REF!", str(last), "|", "#CALC!"]
+
+
+def test_a_part_beside_the_sheets_that_is_damaged_costs_itself_only() -> None:
+    kinds = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    rels = (
+        f'<Relationships><Relationship Id="a" Type="{kinds}/comments" Target="../comments1.xml"/>'
+        f'<Relationship Id="b" Type="{kinds}/threadedComment" Target="../threadedComments/t.xml"/>'
+        f'<Relationship Id="c" Type="{kinds}/drawing" Target="../drawings/d.xml"/>'
+        "</Relationships>"
+    )
+    old = '<comments><comment ref="A1"><t>[Threaded comment] Is it so?</t></comment></comments>'
+    parts = {
+        "xl/worksheets/_rels/sheet1.xml.rels": rels,
+        "xl/comments1.xml": old,
+        "xl/threadedComments/t.xml": "<T><threadedComment",
+        "xl/persons/person.xml": "no XML & nothing",
+        "xl/drawings/d.xml": "<wsDr><a></wsDr>",
+        "xl/charts/chart1.xml": "",
+    }
+    made = {name: text.encode() for name, text in parts.items()}
+    data = make_xlsx({"S": xlsx_rows([["Item", "Price"], ["Tea", 3]])}, made)
+    assert parse(data).text == (
+        "S\n\nItem | Price\nTea | 3\n\nComment on A1: [Threaded comment] Is it so?"
+    )
