@@ -17,7 +17,7 @@ _LONGEST = 255
 _TOKEN = re.compile(
     r'"(?P<quoted>[^"]*)"?|\\(?P<escaped>.)|(?P<unseen>_.|\*.)|\[(?P<bracket>[^\]]*)\]'
     r"|(?P<general>General)|(?P<half>AM/PM|A/P)|(?P<exponent>E[+-])|(?P<date>y+|m+|d+|h+|s+)"
-    r"|(?P<other>.)",
+    r"|(?P<era>e+)|(?P<other>.)",
     re.IGNORECASE | re.DOTALL,
 )
 # Signs that are one of a kind as one letter each, and codes of digits in the usual places.

@@ -47,6 +47,9 @@ def _moment_pieces(signs: tuple[Sign, ...], value: Moment) -> Iterator[str]:
             yield text.split("/")[late]
         elif kind == "date":
             yield _field(_meant(signs, at), value, half=half)
+        elif kind == "era":
+            # Years by emperors are for Japanese readers; to all others it is that of the calendar.
+            yield _field("yyyy", value, half=half)
         elif kind == "digit":
             yield _digit(signs[:at], _seconds(value))
         else:

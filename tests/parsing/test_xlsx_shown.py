@@ -55,7 +55,7 @@ def written(cells: list[tuple[Any, Any]]) -> bytes:
         (1234.5, ACCOUNTS, "1,234.50 €"), (-1234.5, ACCOUNTS, "-1,234.50 €"),
         (3, '0 "items, in all"', "3 items, in all"), (1e300, "0", "1" + "0" * 300),
         (1, "x" * 300, "1"), (1.5, "0" + "%" * 250, "1.5"),
-        (float("inf"), "0%", "INF"), (7, "#,##0", "7"),
+        (5, "0 e", "5 e"), (float("inf"), "0%", "INF"), (7, "#,##0", "7"),
     ],
 )  # fmt: skip
 def test_a_number_is_written_in_its_format(value: float, code: str, shown: str) -> None:
@@ -68,6 +68,7 @@ def test_a_number_is_written_in_its_format(value: float, code: str, shown: str) 
         (MOMENT, "dd.mm.yyyy", "05.03.2024"), (MOMENT, "d/m/yy h:mm AM/PM", "5/3/24 2:07 PM"),
         (MOMENT, "mmmm d, yyyy", "March 5, 2024"), (MOMENT, "[$-409]d\\-mmm\\-yy;@", "5-Mar-24"),
         (MOMENT, "mm:ss.0", "07:09.0"), (MOMENT, 'yyyy"年"m"月"d"日"', "2024年3月5日"),
+        (MOMENT, 'e"年"m"月"d"日"', "2024年3月5日"), (MOMENT, "[$-404]e/m/d", "2024/3/5"),
         (time(0, 1, 4, 600_000), "mm:ss.0", "01:04.6"), (time(0, 0, 4, 50_000), "s.00\\ 0", "4.05"),
         (timedelta(seconds=64.128), "s.000", "4.128"), (MOMENT.date(), "dddd", "Tuesday"),
         (timedelta(hours=36), "[h]:mm", "36:00"),
@@ -82,10 +83,11 @@ def test_cells_are_shown_in_the_formats_of_their_styles() -> None:
     cells = [
         (0.15, "0%"), (42, "00000"), (0.1 + 0.2, ""), (MOMENT, "dd.mm.yyyy hh:mm"), (True, ""),
         (time(12, 30), "h:mm"), (MOMENT, 14), ("007", ""), (timedelta(days=1.5), "[h]:mm"),
+        (MOMENT, 'e"年"m"月"d"日"'),
     ]  # fmt: skip
     assert parse(written(cells)).text.split("\n")[2:] == [
         "Value", "15%", "00042", "0.3", "05.03.2024 14:07", "TRUE", "12:30", "2024-03-05 14:07:09",
-        "007", "36:00",
+        "007", "36:00", "2024年3月5日",
     ]  # fmt: skip
 
 
