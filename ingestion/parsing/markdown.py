@@ -54,6 +54,18 @@ def parse_markdown(pieces: Iterable[str], title: str = "", *, formulas: bool = T
     return builder.build(title or named)
 
 
+def parse_cells(cells: Iterable[str]) -> Built:
+    """Markdown in parts that stand alone: code or a comment that one leaves open ends with it."""
+    builder = DocumentBuilder()
+    named = ""
+    for number, cell in enumerate(cells):
+        text = "".join(unix_lines([cell]))
+        at, named = front_matter(text) if not number else (0, named)
+        builder.line(_add_lines(builder, split_lines([text[at:].rstrip("\n")]), Formulas()))
+        builder.blank()
+    return builder.build(named)
+
+
 def _start(pieces: Iterator[str]) -> str:
     """Enough of ``pieces`` for all front matter, taken from them."""
     start = ""
@@ -62,8 +74,11 @@ def _start(pieces: Iterator[str]) -> str:
     return start
 
 
-def _add_lines(builder: DocumentBuilder, lines: Iterator[str], formulas: Formulas | None) -> None:
-    """Feed ``lines`` one by one: indentation tells headings from code only before it is lost."""
+def _add_lines(builder: DocumentBuilder, lines: Iterator[str], formulas: Formulas | None) -> str:
+    """Feed ``lines`` one by one: indentation tells headings from code only before it is lost.
+
+    Returns what would close the code that they end in, or "".
+    """
     fence, inside = "", 0
     before = ""
     indented = Indented()
@@ -93,6 +108,7 @@ def _add_lines(builder: DocumentBuilder, lines: Iterator[str], formulas: Formula
         before = line
     for found in hidden or ():  # never closed: a sign like any other
         builder.mark_heading(*found)
+    return fence
 
 
 def _hidden(span: tuple[int, int] | None, line: str) -> Iterator[_Hidden]:

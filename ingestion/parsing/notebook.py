@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ingestion.parsing.document import Built, ContentLimits
-from ingestion.parsing.markdown import parse_markdown
+from ingestion.parsing.markdown import parse_cells
 from minirag.errors import UnreadableSource
 
 # Characters of one cell's outputs that are kept: logs of a training run are no text to read.
@@ -28,7 +28,7 @@ def parse_notebook(text: str, limits: ContentLimits) -> Built:
     if len(cells) > limits.rows:
         raise UnreadableSource(f"There are more than {limits.rows:,} cells in it.")
     language = _language(book)
-    return parse_markdown(piece for cell in cells for piece in _pieces(cell, language))
+    return parse_cells(piece for cell in cells for piece in _pieces(cell, language))
 
 
 def _cells(book: Any) -> Iterator[dict[str, Any]]:

@@ -45,6 +45,30 @@ def test_outputs_are_bounded_and_fences_hold() -> None:
     assert text.startswith("````\ns = '```'\n````")
 
 
+def test_a_cell_that_leaves_code_or_a_comment_open_ends_it() -> None:
+    sources = [
+        "# One\n```python\n# none\n",
+        "# Two\n1. ~~~~\n   x",
+        "<!-- note",
+        "$$\na",
+        "## \\*Three",
+    ]
+    built = parse({"cells": [{"cell_type": "markdown", "source": one} for one in sources]})
+    assert [title for *_, title in built.headings] == ["One", "Two", "*Three"]
+    assert built.text == (
+        "# One\n```python\n# none\n```\n\n# Two\n1. ~~~~\nx\n~~~~\n\n<!-- note\n\n$$\na\n\n"
+        "## *Three"
+    )
+
+
+def test_front_matter_is_that_of_the_first_cell_only() -> None:
+    matter = "---\ntitle: Bees\n---\n"
+    cells = [{"cell_type": "raw", "source": matter}, {"cell_type": "raw", "source": matter}]
+    built = parse({"cells": [*cells, code("x")]})
+    assert built.title == "Bees"
+    assert built.text == "---\ntitle: Bees\n---\n\n```\nx\n```"
+
+
 def test_a_notebook_of_the_third_version_is_read() -> None:
     cells = [
         {"cell_type": "heading", "level": 2, "source": "Old"},
