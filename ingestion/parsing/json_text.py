@@ -134,7 +134,10 @@ def _records(builder: DocumentBuilder, values: list[Any], path: str, limits: Con
 def _lines(value: Any, path: str, depth: int) -> Iterator[str]:
     if depth <= 0:
         raise UnreadableSource(_NESTED)
-    if isinstance(value, Record):
+    if isinstance(value, Record | list) and not value:
+        # As the file has it, like null: that there is none is an answer too.
+        yield _labelled(path, "{}" if isinstance(value, Record) else "[]") if path else ""
+    elif isinstance(value, Record):
         for key, one in value.pairs:
             yield from _lines(one, f"{path}.{key}" if path else str(key), depth - 1)
     elif isinstance(value, list) and any(isinstance(one, Record | list) for one in value):

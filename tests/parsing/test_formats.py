@@ -200,8 +200,20 @@ def test_json_becomes_paths() -> None:
     assert built.text.split("\n") == [
         "name: Bike", "", "tags", "tags: red, fast", "version: 1.10", "none: null", "", "parts",
         "", "parts[0].id: 1", "parts[0].size.x: 2", "", "parts[1].id: 2", "parts[1].ok: true",
+        "empty: {}",
     ]  # fmt: skip
     assert headings(built) == [(1, "tags"), (1, "parts")]
+
+
+def test_a_key_of_json_with_nothing_below_it_is_kept() -> None:
+    data = b'{"a": {}, "b": [], "c": "", "d": {"e": [], "f": {}}, "g": [{}, 1], "h": [[]]}'
+    assert parse(data, "a.json").text == (
+        "a: {}\nb: []\nc:\n\nd\nd.e: []\nd.f: {}\n\ng\n\ng[0]: {}\ng[1]: 1\n\nh\n\nh[0]: []"
+    )
+    assert parse(b'[{}, {"a": []}]', "a.json").text == "a: []"
+    for empty in (b"{}", b"[]", b"[[], {}]", b"{}\n{}\n"):
+        with pytest.raises(UnreadableSource, match="no text"):
+            parse(empty, "a.json")
 
 
 @pytest.mark.parametrize("key", ["a.jsonl", "a.json", "a.ndjson"])
