@@ -41,9 +41,32 @@ def test_where_a_page_leads(head: str, target: str | None) -> None:
     assert leads_on(fetched(head, "text/plain")) is None
 
 
+@pytest.mark.parametrize(
+    ("base", "target"),
+    [
+        ('<base href="/en/">', "https://x.test/en/new"),
+        ("<BASE target=_top HREF = ' en/?a=1&amp;b=2 '>", HERE + "en/new"),
+        ("<base href=//y.test/z/page>", "https://y.test/z/new"),
+        ('<base href="/one/"><base href="/two/">', "https://x.test/one/new"),
+        ('<base target="_top"><base href="/two/">', "https://x.test/two/new"),
+        ('<base href=""><base href="/two/">', HERE + "new"),
+        ('<base data-href="/no/">', HERE + "new"), ('<!-- <base href="/no/"> -->', HERE + "new"),
+        ('<base href="javascript:x/">', HERE + "new"), ('<base href="http://[">', HERE + "new"),
+    ],
+)  # fmt: skip
+def test_it_leads_from_the_base_that_the_page_names(base: str, target: str) -> None:
+    refresh = '<meta http-equiv="refresh" content="0; url=new">'
+    assert leads_on(fetched(base + refresh)) == target
+    assert leads_on(fetched(refresh + base)) == HERE + "new"  # it is told before there is one
+    whole = '<meta http-equiv="refresh" content="0; url=https://z.test/new">'
+    assert leads_on(fetched(base + whole)) == "https://z.test/new"
+
+
 def test_blanks_in_it_take_no_time() -> None:
     began = time.process_time()
     assert leads_on(fetched(f"""<meta http-equiv=refresh content="0{" " * 600}'x'y">""")) is None
+    base = f"<base href={' ' * 1200}href{' ' * 1200}>" * 3
+    assert leads_on(fetched(base + "<base href " * 700)) is None
     assert time.process_time() - began < 1.0
 
 
@@ -79,3 +102,14 @@ def test_it_leads_to_no_address_that_is_refused(plant: Plant, site: Site) -> Non
     source = web_source(plant, "url", site.url("/"))
     job = plant.ingest(source)
     assert job.state == JobState.FAILED and not titles(plant, source)
+
+
+@pytest.mark.parametrize("base", ["http://10.0.0.1/", "http://other.test/"])
+def test_a_base_leads_past_no_rule(plant: Plant, site: Site, base: str) -> None:
+    leads = f'<base href="{base}"><meta http-equiv="refresh" content="0; url=new">'
+    page(site, "/", "Start", "/a")
+    page(site, "/a", "Wait", head=leads)
+    page(site, "/new", "New")
+    source = web_source(plant, "crawl", site.url("/"))
+    plant.ingest(source)
+    assert titles(plant, source) == {"": "Start"} and "/new" not in site.paths()
