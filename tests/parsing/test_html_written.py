@@ -72,6 +72,42 @@ def test_a_table_that_only_places_things_is_none() -> None:
     assert rest("<table><tr><td>one</td></tr><tr><td>two</td></tr></table>") == "one\n\ntwo"
 
 
+@pytest.mark.parametrize(
+    ("first", "head"),
+    [
+        ("<td><h3>Tea</h3></td><td><h3><b>Price</b> in €</h3></td>", "| Tea | **Price** in € |"),
+        ("<td></td><td><h4>Price</h4></td>", "| | Price |"),
+        ("<th><h3>Tea</h3></th><th><h2>Price</h2></th>", "| Tea | Price |"),
+        ("<td>Tea</td><td>Price</td>", "| Tea | Price |"),
+    ],
+)  # fmt: skip
+def test_headings_that_name_columns_or_rows_split_no_table(first: str, head: str) -> None:
+    named = "<tr><td><h4>Green</h4></td><td>3</td></tr><tr><td><h4>Black</h4></td><td>4</td></tr>"
+    for rows in (named, named.replace("h4", "i").replace("<i>", "").replace("</i>", "")):
+        lines = rest(
+            f"<table><caption><h3>Ours</h3></caption><tr>{first}</tr>{rows}</table>"
+        ).split("\n")
+        assert (lines[0], lines[2], *lines[4:]) == (
+            "*Ours*",
+            head,
+            "| Green | 3 |",
+            "| Black | 4 |",
+        )
+    listed = (
+        f"<table><thead><tr>{first}</tr></thead><tr><td>a</td><td><ul><li>b</ul></td></tr></table>"
+    )
+    assert rest(listed).startswith(head)
+
+
+def test_headings_of_what_a_table_places_stay_headings() -> None:
+    heads = "<tr><td><h3>News</h3></td><td><h3>Events</h3></td></tr>"
+    for below in (f"<p>{WORDS}</p>", "<ul><li>one</ul>", "<h4>one</h4>two"):
+        text = rest(f"<table>{heads}<tr><td>{below}</td><td>two</td></tr></table>")
+        assert text.startswith("### News\n\n### Events\n\n")
+    beside = f"<table><tr><td><h3>News</h3></td><td>{WORDS}</td></tr><tr><td>a</td></tr></table>"
+    assert rest(beside).startswith("### News\n\n")
+
+
 def test_a_table_in_a_cell_keeps_its_rows_apart() -> None:
     inner = "<table><tr><td>Mon</td><td>8</td></tr><tr><td>Tue</td><td>9</td></tr></table>"
     outer = (
