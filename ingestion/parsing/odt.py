@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from lxml import etree
 
 from ingestion.parsing.document import Built, ContentLimits, DocumentBuilder, clean_title
+from ingestion.parsing.odt_lists import BULLET, Item, Lists
 from ingestion.parsing.ooxml import below, local_name, outermost, value_of, whole
 from ingestion.parsing.safe_zip import LOCKED, SafeArchive
 from ingestion.parsing.tables import Grid, add_table
@@ -27,45 +28,68 @@ def parse_odt(data: bytes, limits: ContentLimits) -> Built:
     if manifest in archive:
         for _ in below(archive.tree(manifest), "encryption-data"):
             raise UnreadableSource(LOCKED)
-    reader = _Reader(limits)
-    for body in below(archive.tree("content.xml"), "text"):
+    content = archive.tree("content.xml")
+    styles = archive.tree_beside("styles.xml") if "styles.xml" in archive else None
+    lists = Lists()
+    for root in (styles, content):
+        if root is not None:
+            lists.learn(root)
+    reader = _Reader(lists, limits)
+    for body in below(content, "text"):
         if local_name(body.getparent()) == "body":
-            reader.inside(body, 0)
+            reader.inside(body)
     return reader.builder.build(_title(archive))
 
 
 class _Reader:
-    def __init__(self, limits: ContentLimits) -> None:
+    def __init__(self, lists: Lists, limits: ContentLimits) -> None:
         self.builder = DocumentBuilder()
+        self._lists = lists
         self._limits = limits
 
-    def inside(self, element: etree._Element, lists: int) -> None:
+    def inside(self, element: etree._Element, item: Item | None = None) -> None:
+        """Add what is in ``element``, which stands in ``item`` where that is one of a list."""
         for child in element.iterchildren(etree.Element):
             name = local_name(child)
             if name == "h":
-                self._heading(child)
+                self._heading(child, item)
             elif name == "p":
-                text = text_of(child)
-                self.builder.line(f"- {text}") if lists and text.strip() else self.builder.block(
-                    text
-                )
-                self._boxes(child)
+                self._paragraph(child, item)
             elif name == "table":
                 self._table(child)
+            elif name == "list":
+                for part, inner in self._lists.items(child, item):
+                    self.inside(part, inner)
             elif name not in _UNSEEN and value_of(child, "display") != "none":
-                self.inside(child, lists + (name == "list"))
+                self.inside(child, item)
 
-    def _heading(self, element: etree._Element) -> None:
-        level = value_of(element, "outline-level")
+    def _paragraph(self, element: etree._Element, item: Item | None) -> None:
         text = text_of(element)
+        if item is None:
+            self.builder.block(text)
+        elif text.strip():
+            self.builder.line(f"{item.take()} {text}")
+        else:
+            item.count()  # its number is shown, and the next one's is another
+            self.builder.blank()
+        self._boxes(element)
+
+    def _heading(self, element: etree._Element, item: Item | None) -> None:
+        said = value_of(element, "outline-level")
+        level = int(said) if said in list("123456789") else 1
+        text = text_of(element)
+        if text.strip():
+            label = item.take() if item else BULLET
+            label = label if label != BULLET else self._lists.heading(element, level)
+            text = f"{label} {text}".strip()
         self.builder.blank()
-        self.builder.heading(text, int(level) if level in list("123456789") else 1, text)
+        self.builder.heading(text, level, text)
         self.builder.blank()
         self._boxes(element)
 
     def _boxes(self, element: etree._Element) -> None:
         for box in outermost(element, "text-box", _UNSEEN):
-            self.inside(box, 0)
+            self.inside(box)
 
     def _table(self, table: etree._Element) -> None:
         self.builder.blank()
@@ -82,7 +106,7 @@ class _Reader:
         for cell in row.iterchildren(etree.Element):
             if local_name(cell) not in ("table-cell", "covered-table-cell"):
                 continue
-            text = _cell_text(cell)
+            text = self._cell_text(cell)
             # A bomb repeats cells; so do sheets, up to their edge.
             most = max(0, self._limits.columns - grid.column)
             times = min(_number(cell, "number-columns-repeated"), most if text else _MOST_SPAN)
@@ -102,6 +126,25 @@ class _Reader:
         while cells and not cells[-1]:
             cells.pop()
 
+    def _cell_text(self, cell: etree._Element, item: Item | None = None) -> str:
+        """Paragraphs one after the other; of tables in it the rows, ``a, b; c, d``."""
+        texts = []
+        for child in cell.iterchildren(etree.Element):
+            name = local_name(child)
+            if name in ("p", "h"):
+                label = item.take() if item else ""
+                boxes = outermost(child, "text-box", _UNSEEN)
+                texts += [label if label != BULLET else "", text_of(child)]
+                texts += map(self._cell_text, boxes)
+            elif name == "table":
+                rows = (", ".join(filter(None, map(self._cell_text, row))) for row in _rows(child))
+                texts.append("; ".join(filter(None, rows)))
+            elif name == "list":
+                texts += [self._cell_text(*part) for part in self._lists.items(child, item)]
+            elif name not in _UNSEEN:
+                texts.append(self._cell_text(child, item))
+        return " ".join(filter(None, texts))
+
 
 def _rows(element: etree._Element) -> Iterator[etree._Element]:
     """Rows of a table, not those of tables in its cells."""
@@ -111,22 +154,6 @@ def _rows(element: etree._Element) -> Iterator[etree._Element]:
             yield child
         elif name in _ROW_GROUPS:
             yield from _rows(child)
-
-
-def _cell_text(cell: etree._Element) -> str:
-    """Paragraphs one after the other; of tables in it the rows, ``a, b; c, d``."""
-    texts = []
-    for child in cell.iterchildren(etree.Element):
-        name = local_name(child)
-        if name in ("p", "h"):
-            boxes = outermost(child, "text-box", _UNSEEN)
-            texts += [text_of(child), *map(_cell_text, boxes)]
-        elif name == "table":
-            rows = (", ".join(filter(None, map(_cell_text, row))) for row in _rows(child))
-            texts.append("; ".join(filter(None, rows)))
-        elif name not in _UNSEEN:
-            texts.append(_cell_text(child))
-    return " ".join(filter(None, texts))
 
 
 def _number(cell: etree._Element, name: str) -> int:
@@ -152,7 +179,7 @@ def _pieces(element: etree._Element) -> Iterator[str]:
         elif name == "note":
             body = " ".join(text_of(one) for one in below(child, "p"))
             yield f" [{body}]"
-        elif name not in _UNSEEN and name != "text-box":
+        elif name not in _UNSEEN and name not in ("text-box", "number"):
             yield from _pieces(child)
         yield child.tail or ""
 

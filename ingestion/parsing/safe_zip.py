@@ -114,11 +114,14 @@ class SafeArchive:
         return root
 
     def tree_beside(self, name: str) -> etree._Element | None:
-        """The tree of a part that the rest can be read without: None where it is damaged."""
+        """The tree of a part that the rest can be read without; None where it cannot be read.
+
+        Raises ``UnreadableSource`` where it is too much.
+        """
         try:
             return self.tree(name)
         except UnreadableSource as error:
-            if error.message != DAMAGED:
+            if error.message == TOO_MUCH:
                 raise
             return None
 
