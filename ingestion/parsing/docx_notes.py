@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from lxml import etree
 
 from ingestion.parsing.docx_text import REFERENCES, UNSEEN, Words
-from ingestion.parsing.ooxml import below, local_name, relations, value_of
+from ingestion.parsing.ooxml import below, local_name, only_counts, relations, value_of
 from ingestion.parsing.safe_zip import SafeArchive
 
 _NOTES = ("word/footnotes.xml", "word/endnotes.xml")
 _AROUND = ("header", "footer")
-# Longer ones are more than a number, and would give the pattern something to chew on.
-_LONGEST = 60
-# A page's number alone, whatever the language calls it: ``Version 2.1`` has no field for it.
-_ONLY_NUMBER = re.compile(r"\W*(?:\w{1,8}\W{1,3})?\d{0,5}(?:\W{1,3}(?:\w{1,5}\W{1,3})?\d{0,5})?\W*")
 
 
 def read_notes(archive: SafeArchive, words: Words) -> None:
@@ -48,7 +43,7 @@ def around(archive: SafeArchive, main: str, words: Words) -> Iterator[str]:
 def _is_number(paragraph: etree._Element, text: str) -> bool:
     fields = below(paragraph, "instrText", "fldSimple")
     counts = any("PAGE" in (one.text or "") + value_of(one, "instr") for one in fields)
-    return counts and len(text) < _LONGEST and _ONLY_NUMBER.fullmatch(text) is not None
+    return counts and only_counts(text)
 
 
 def _is_shown(element: etree._Element) -> bool:

@@ -8,6 +8,7 @@ from lxml import etree
 
 from ingestion.parsing.document import Built, ContentLimits, DocumentBuilder, clean_title
 from ingestion.parsing.odt_lists import BULLET, Item, Lists
+from ingestion.parsing.odt_pages import around
 from ingestion.parsing.ooxml import below, local_name, outermost, value_of, whole
 from ingestion.parsing.safe_zip import LOCKED, SafeArchive
 from ingestion.parsing.tables import Grid, add_table
@@ -38,6 +39,8 @@ def parse_odt(data: bytes, limits: ContentLimits) -> Built:
     for body in below(content, "text"):
         if local_name(body.getparent()) == "body":
             reader.inside(body)
+    for text in around(styles, content, paragraphs) if styles is not None else ():
+        reader.builder.block(text)
     return reader.builder.build(_title(archive))
 
 
@@ -144,6 +147,18 @@ class _Reader:
             elif name not in _UNSEEN:
                 texts.append(self._cell_text(child, item))
         return " ".join(filter(None, texts))
+
+
+def paragraphs(element: etree._Element) -> Iterator[tuple[etree._Element, str]]:
+    """Paragraphs of ``element`` with their texts, also those in its tables and boxes."""
+    for child in element.iterchildren(etree.Element):
+        name = local_name(child)
+        if name in ("p", "h"):
+            yield child, text_of(child)
+            for box in outermost(child, "text-box", _UNSEEN):
+                yield from paragraphs(box)
+        elif name not in _UNSEEN:
+            yield from paragraphs(child)
 
 
 def _rows(element: etree._Element) -> Iterator[etree._Element]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from posixpath import dirname, join, normpath
 
@@ -13,6 +14,10 @@ from ingestion.parsing.safe_zip import SafeArchive
 
 # Points of one chart that are told in full.
 _MOST_POINTS = 1_000
+# Longer ones are more than a number, and would give the pattern something to chew on.
+_LONGEST_NUMBER = 60
+# A page's number alone, whatever the language calls it: ``Version 2.1`` has no field for it.
+_ONLY_NUMBER = re.compile(r"\W*(?:\w{1,8}\W{1,3})?\d{0,5}(?:\W{1,3}(?:\w{1,5}\W{1,3})?\d{0,5})?\W*")
 
 
 def local_name(element: etree._Element) -> str:
@@ -49,6 +54,11 @@ def outermost(
             yield child
         elif found not in unseen:
             yield from outermost(child, name, unseen)
+
+
+def only_counts(text: str) -> bool:
+    """Whether a line with a page's number in it says nothing else."""
+    return len(text) < _LONGEST_NUMBER and _ONLY_NUMBER.fullmatch(text) is not None
 
 
 def relations(archive: SafeArchive, part: str) -> dict[str, tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""ODT: numbers of lists and headings as they are counted."""
+"""ODT: numbers of lists and headings as they are counted, headers and footers of pages."""
 
 from __future__ import annotations
 
@@ -141,6 +141,32 @@ def test_headings_have_the_numbers_of_the_outline() -> None:
 
 def page(name: str, inside: str, more: str = "") -> str:
     return f'<style:master-page style:name="{name}" {more}>{inside}</style:master-page>'
+
+
+def test_headers_and_footers_of_pages_stand_once_behind_the_text() -> None:
+    number = "<text:p>Page <text:page-number>1</text:page-number> of <text:s/>9</text:p>"
+    acme = "<text:p>Acme</text:p>"
+    table = (
+        f"<table:table><table:table-row><table:table-cell>{acme}</table:table-cell>"
+        "</table:table-row></table:table>"
+    )
+    usual = f"<style:header>{table}{number}</style:header>"
+    secret = f"<style:header><text:p>Strictly confidential</text:p>{acme}</style:header>"
+    annex = (
+        '<style:header style:display="false"><text:p>not shown</text:p></style:header>'
+        f"<style:footer-left><text:p>Version 2.1</text:p>{number}</style:footer-left>"
+    )
+    pages = (
+        page("Standard", usual, 'style:next-style-name="B"')
+        + page("B", secret, 'style:next-style-name="Standard"')
+        + page("Unused", "<style:header><text:p>of a template</text:p></style:header>")
+        + page("Annex", annex)
+    )
+    begins = (
+        '<style:style style:name="P1" style:family="paragraph" style:master-page-name="Annex"/>'
+    )
+    data = odt("<text:p>Words</text:p>", lists=begins, pages=pages)
+    assert parse(data).text == "Words\n\nAcme\n\nStrictly confidential\n\nVersion 2.1"
 
 
 def test_styles_that_cannot_be_read_leave_the_text() -> None:
