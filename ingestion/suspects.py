@@ -2,8 +2,9 @@
 
 Which documents are under way stands in the job's row before anything is done with them. When a
 worker dies, each of these becomes a suspect. The next run leaves the suspects for the end and takes
-them one at a time; so the second death has one suspect only, and whoever is under way at
-``MINIRAG_JOB_CRASHES`` deaths is not begun again: it fails alone.
+them a few at a time, those of another such death one at a time; so the last death before the
+verdict has one suspect only, and whoever is under way at ``MINIRAG_JOB_CRASHES`` deaths is not
+begun again: it fails alone.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from django.conf import settings
 
 from ingestion.models import IngestJob
 from minirag.errors import UnreadableSource
+
+# Suspects that are tried together.
+_FEW = 16
 
 
 class Keyed(Protocol):
@@ -60,6 +64,17 @@ def without_suspects(
             yield rest
 
 
-def least_suspect_first(job: IngestJob, apart: Iterable[K]) -> list[K]:
-    """In the order in which they are tried, one at a time."""
-    return sorted(apart, key=lambda item: int(job.suspects[item.key]))
+def least_suspect_first(job: IngestJob, apart: Iterable[K]) -> Iterator[list[K]]:
+    """In the order in which they are tried, and together: alone where one more death is the last.
+
+    Hundreds may have been under way, and each try costs a call of the provider.
+    """
+    few: list[K] = []
+    for item in sorted(apart, key=lambda item: int(job.suspects[item.key])):
+        alone = int(job.suspects[item.key]) + 2 > settings.MINIRAG_JOB_CRASHES
+        if few and (alone or len(few) >= _FEW):
+            yield few
+            few = []
+        few.append(item)
+    if few:
+        yield few

@@ -36,7 +36,8 @@ def upsert(model: type[TenantOwned], rows: Sequence[Row], fields: Sequence[str])
     """Insert ``rows``; where an id is there already, update ``fields`` of it.
 
     A row is what its columns hold, by attribute name (``tenant_id``, not ``tenant``); all rows name
-    the same ones. What they do not name gets its field's default, a time of writing is now.
+    the same ones, ``id`` among them, with values of one type each. What they do not name gets its
+    field's default, a time of writing is now; of a row that is there twice the last one counts.
     As ``bulk_create(update_conflicts=True, unique_fields=["id"])``, without signals and without
     reading anything back. Raises ``ScopeError`` before anything is written where a row is of
     another tenant than the open scope's; a row of another tenant that has the same id stays.
@@ -69,6 +70,8 @@ def _write_arrays(
     arrays = ", ".join(f"%b::{_array_type(field)}" for field in columns)
     statement = _statement(model, columns, fields, f"SELECT * FROM UNNEST({arrays})")  # noqa: S608
     connection.ensure_connection()
+    connection.validate_thread_sharing()
+    connection.validate_no_broken_transaction()
     driver: Any = connection.Database  # type: ignore[attr-defined]  # as every backend has
     with connection.wrap_database_errors, driver.Cursor(connection.connection) as cursor:
         cursor.execute(statement, [list(column) for column in zip(*values, strict=True)])

@@ -6,7 +6,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, wait
 from contextvars import copy_context
 from functools import partial
@@ -21,6 +21,10 @@ _LOOK = 0.1
 # Pieces of work that go on at the same time, ahead of the one whose answer is looked at; and that
 # are begun or done ahead of it where they are light.
 _AT_ONCE, _AHEAD = 2, 4
+
+
+class GivenUp(Exception):
+    """Work that nobody waits for any more, left undone."""
 
 
 class Beside(ABC):
@@ -77,32 +81,43 @@ class Beside(ABC):
         return all(write.done() for write in self._writes)
 
     def ahead(
-        self, work: Callable[[S], T], inputs: Iterable[S], weigh: Callable[[S], int], most: int
-    ) -> Iterator[T]:
+        self,
+        work: Callable[[S, Callable[[], bool]], T],
+        inputs: Iterable[S],
+        weigh: Callable[[S], int],
+        most: int,
+    ) -> Generator[T]:
         """``work`` of each input, in order; the next ones begin while one's answer is looked at.
 
         Ahead are few inputs, of ``most`` weight together, or a single one; some more where together
         they weigh half of it, so that whoever looks long at answers finds the next ones done.
+        ``work`` is given the input, and what says whether nobody waits for its answer any more: so
+        it is once this iterator is closed.
         """
         waiting: deque[tuple[int, Future[T]]] = deque()
         total = 0
-        places = threading.Semaphore(_AT_ONCE)
+        places, over = threading.Semaphore(_AT_ONCE), threading.Event()
 
         def in_place(given: S) -> T:
             with places:
-                return work(given)
+                if over.is_set():
+                    raise GivenUp
+                return work(given, over.is_set)
 
-        for given in inputs:
-            weight = weigh(given)
-            while waiting and not _fits(len(waiting), total + weight, most):
-                done, future = waiting.popleft()
+        try:
+            for given in inputs:
+                weight = weigh(given)
+                while waiting and not _fits(len(waiting), total + weight, most):
+                    done, future = waiting.popleft()
+                    yield self.result(future)
+                    total -= done
+                self.check()
+                waiting.append((weight, self.start(partial(in_place, given))))
+                total += weight
+            for _, future in waiting:
                 yield self.result(future)
-                total -= done
-            self.check()
-            waiting.append((weight, self.start(partial(in_place, given))))
-            total += weight
-        for _, future in waiting:
-            yield self.result(future)
+        finally:
+            over.set()
 
 
 def _fits(waiting: int, weight: int, most: int) -> bool:

@@ -7,7 +7,7 @@ reasons and the limits of each document are those of ``sandbox.parse``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from ingestion.chunking import ChunkSize
@@ -15,7 +15,7 @@ from ingestion.parsing import sandbox
 from ingestion.parsing.answers import read_answer
 from ingestion.parsing.limits import Limits
 from ingestion.parsing.orders import Ask
-from minirag.errors import UnreadableSource
+from minirag.errors import Unavailable, UnreadableSource
 from minirag.formats import PLAIN, kind_of_suffix
 from minirag.types import ParsedDocument, RawDocument
 
@@ -28,17 +28,40 @@ _ALONE = b'{"alone": true}'
 Parsed = ParsedDocument | UnreadableSource
 
 
-def parse_many(raws: Sequence[RawDocument], cut: ChunkSize | None = None) -> list[Parsed]:
+def parse_many(
+    raws: Sequence[RawDocument],
+    cut: ChunkSize | None = None,
+    given_up: Callable[[], bool] = lambda: False,
+) -> list[Parsed]:
     """What became of each of ``raws``, in order. Blocks; raises ``Unavailable`` as ``parse``.
 
     With ``cut`` those that are not long come with their cuts: reading goes on beside the process
-    that asks, and cutting there does too.
+    that asks, and cutting there does too. Once ``given_up`` says so no other child is begun, and
+    what it raises then is for nobody.
     """
     limits = Limits.from_settings()
     found: dict[int, Parsed] = {}
     for places in _shared(raws):
+        _go_on(given_up)
         found.update(_together([raws[at] for at in places], places, limits, cut))
-    return [found[at] if at in found else _alone(raw, limits, cut) for at, raw in enumerate(raws)]
+    for at, raw in enumerate(raws):
+        if at not in found:
+            _go_on(given_up)
+            found[at] = _alone(raw, limits, cut)
+    return [found[at] for at in range(len(raws))]
+
+
+def shares_child(key: str, size: int) -> bool:
+    """Whether a file of this name and size is small and plain: quick to read, and no longer as text
+    than it is. The child looks at the content.
+    """
+    suffix = PurePosixPath(key[-100:]).suffix.lower()
+    return size <= _SMALL and kind_of_suffix(suffix) in PLAIN
+
+
+def _go_on(given_up: Callable[[], bool]) -> None:
+    if given_up():
+        raise Unavailable("Nobody waits for these documents any more.")
 
 
 def _alone(raw: RawDocument, limits: Limits, cut: ChunkSize | None) -> Parsed:
@@ -53,7 +76,7 @@ def _shared(raws: Sequence[RawDocument]) -> Iterator[list[int]]:
     places: list[int] = []
     size = 0
     for at, raw in enumerate(raws):
-        if not _is_plain(raw):
+        if raw.url or not shares_child(raw.key, len(raw.content)):
             continue
         if places and (len(places) >= _MOST or size + len(raw.content) > _TOGETHER):
             yield places
@@ -62,12 +85,6 @@ def _shared(raws: Sequence[RawDocument]) -> Iterator[list[int]]:
         size += len(raw.content)
     if len(places) > 1:
         yield places
-
-
-def _is_plain(raw: RawDocument) -> bool:
-    """By its name; the child looks at the content."""
-    suffix = PurePosixPath(raw.key[-100:]).suffix.lower()
-    return not raw.url and kind_of_suffix(suffix) in PLAIN and len(raw.content) <= _SMALL
 
 
 def _together(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from uuid import UUID
@@ -56,6 +57,9 @@ class _Work:
     # Keys of the documents in the window.
     keys: dict[UUID, str] = field(default_factory=dict)
     turn_over: bool = False
+    # Groups that are read and not looked at yet, and whether there is none after them.
+    coming: int = 0
+    listed: bool = False
     window: Window = field(init=False)
     doubles: Doubles = field(init=False)
 
@@ -76,8 +80,8 @@ def ingest_source(run: JobRun) -> Outcome:
     listed = list_items(source, work.index.signature, work.listing, run.job)
     apart: list[Item] = []
     _read(work, without_suspects(run.job, listed, apart))
-    for item in least_suspect_first(run.job, apart):
-        _read(work, iter([[_unless_hopeless(run, item)]]))
+    for items in least_suspect_first(run.job, apart):
+        _read(work, iter([[_unless_hopeless(run, item) for item in items]]))
     run.begin(())
     moves = Moves(run, work.index, work.progress)
     finish(moves, source, work.listing, work.tally)
@@ -88,15 +92,19 @@ def ingest_source(run: JobRun) -> Outcome:
 def _read(work: _Work, groups: Iterator[list[Item]]) -> None:
     """Take in what ``groups`` hold; at the end nothing of it is under way."""
     cutting = partial(cut, work.index.size)
-    for readings in work.run.ahead(cutting, _begun(work, groups), weight, _MOST_AHEAD):
-        stood = [r.document.pk for r in readings if r.document and r.document.generation]
-        rows = standing_rows(stood) if stood else {}
-        for reading in readings:
-            _take(work, reading, rows)
-        # Documents that fail fill no window, at whose end others get their turn.
-        if all(reading.error is not None for reading in readings) and work.turn.waited_for():
-            _close_window(work)
-            raise TurnOver
+    ahead = work.run.ahead(cutting, _begun(work, groups), weight, _MOST_AHEAD)
+    work.coming, work.listed = 0, False
+    with closing(ahead):
+        for readings in ahead:
+            work.coming -= 1
+            stood = [r.document.pk for r in readings if r.document and r.document.generation]
+            rows = standing_rows(stood) if stood else {}
+            for reading in readings:
+                _take(work, reading, rows)
+            # Not only where a window is full: documents that fail, or are slow to read, fill none.
+            if (work.coming or not work.listed) and work.turn.waited_for():
+                _close_window(work)
+                raise TurnOver
     _close_window(work)
     if work.turn_over:
         raise TurnOver
@@ -130,6 +138,7 @@ def _begun(work: _Work, groups: Iterator[list[Item]]) -> Iterator[list[Reading]]
             _fail(work, documents.begin(work.run, work.source, changed))
             changed = [reading for reading in changed if reading.error is None]
             work.progress.at(Stage.CHUNK)
+            work.coming += 1
             yield changed
         elif not fetched:
             work.turn.again()  # an earlier turn's work: a turn that only passed it by would be none
@@ -139,6 +148,7 @@ def _begun(work: _Work, groups: Iterator[list[Item]]) -> Iterator[list[Reading]]
             work.turn_over = True
             return
         waited_for = work.turn.waited_for()
+    work.listed = True
 
 
 def _next(work: _Work, groups: Iterator[list[Item]]) -> list[Item] | None:

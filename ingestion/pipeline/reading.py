@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from ingestion.chunking import ChunkSize, chunks_at, cuts
 from ingestion.loaders import Origin, loader_for
-from ingestion.parsing.batches import parse_many
+from ingestion.parsing.batches import parse_many, shares_child
 from ingestion.pipeline.plans import Facts, stored_facts
 from minirag.errors import ErrorCode, MiniRAGError, UnreadableSource
 from minirag.types import ParsedDocument, RawDocument, TextChunk
 from sources.models import WEB_TYPES, Document, DocumentStatus, Source
 
+# What a document weighs at least that may be far more as text than as bytes.
+_HEAVY = 128 * 1024
 # What concerns one document alone.
 _OWN_FAULTS = (ErrorCode.UNREADABLE_SOURCE, ErrorCode.ADDRESS_REFUSED, ErrorCode.TOO_LARGE)
 
@@ -105,11 +107,15 @@ def _raw(source: Source, item: Item) -> RawDocument:
     return raw
 
 
-def cut(size: ChunkSize, readings: Sequence[Reading]) -> list[Reading]:
-    """Parse and chunk ``readings``, mostly in child processes; their bytes are let go."""
-    for reading, parsed in zip(
-        readings, parse_many([reading.raw for reading in readings], size), strict=True
-    ):
+def cut(
+    size: ChunkSize, readings: Sequence[Reading], given_up: Callable[[], bool] = lambda: False
+) -> list[Reading]:
+    """Parse and chunk ``readings``, mostly in child processes; their bytes are let go.
+
+    ``given_up`` is asked between two of them, as by ``parse_many``.
+    """
+    raws = [reading.raw for reading in readings]
+    for reading, parsed in zip(readings, parse_many(raws, size, given_up), strict=True):
         reading.raw = RawDocument(reading.raw.key, b"", "", reading.raw.title)
         if isinstance(parsed, UnreadableSource):
             reading.error = parsed
@@ -133,8 +139,17 @@ def stands(reading: Reading, signature: str) -> bool:
 
 
 def weight(readings: Sequence[Reading]) -> int:
-    """Bytes that ``readings`` hold, at least one."""
-    return sum(len(reading.raw.content) for reading in readings) or 1
+    """Bytes that ``readings`` hold, at least one.
+
+    Whatever may hold more text than it has bytes, or be slow to read, counts as no small one.
+    """
+    return sum(_weight(reading.raw) for reading in readings) or 1
+
+
+def _weight(raw: RawDocument) -> int:
+    size = len(raw.content)
+    light = not raw.url and shares_child(raw.key, size)
+    return size if light else max(size, _HEAVY)
 
 
 def _own(error: MiniRAGError) -> MiniRAGError:

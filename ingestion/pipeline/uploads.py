@@ -6,8 +6,9 @@ and is not read again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -15,6 +16,7 @@ from django.db.models import Q, QuerySet
 from ingestion.loaders import FileLoader, Origin
 from ingestion.models import IngestJob
 from ingestion.parsing.archives import ArchiveEntry, extract, is_archive, list_entries
+from ingestion.parsing.batches import shares_child
 from ingestion.pipeline.listing import Listing, origin_of
 from ingestion.pipeline.reading import Item, failed_before
 from ingestion.pipeline.unchanged import are_alike, labelled
@@ -23,9 +25,11 @@ from minirag.formats import kind_of_mime
 from minirag.types import RawDocument
 from sources.models import Chunk, Document, DocumentStatus, Source
 
+T = TypeVar("T")
 # Rows that are looked at together; items that are read and parsed together, by number and bytes.
+# One that is read in a child of its own takes the place of several.
 _MOST_ROWS = 500
-_MOST_ITEMS = 64
+_MOST_ITEMS, _PLACES = 64, 4
 _MOST_BYTES = 2 * 1024 * 1024
 _MAX_KEY = 1000
 
@@ -52,7 +56,7 @@ def files_of(
         items = [_item(base, row, signature, job_id) for row in plain]
         if settled := [item for item in items if item.is_settled]:
             yield settled
-        yield from _groups([item for item in items if not item.is_settled])
+        yield from _grouped((item for item in items if not item.is_settled), _of_item)
         for row in archives:
             yield from _Archive(source, row, base, listing, signature, job_id).items()
 
@@ -97,18 +101,29 @@ def _is_ready(row: Document, signature: str) -> bool:
     return ready and not row.pending_upload and row.index_model == signature
 
 
-def _groups(items: Sequence[Item]) -> Iterator[list[Item]]:
-    group: list[Item] = []
-    size = 0
-    for item in items:
-        bytes_held = item.document.size_bytes if item.document is not None else 0
-        if group and (size + bytes_held > _MOST_BYTES or len(group) >= _MOST_ITEMS):
+def _grouped(things: Iterable[T], of: Callable[[T], tuple[str, int]]) -> Iterator[list[T]]:
+    """Things to be read and parsed together; ``of`` one it says its name and its bytes."""
+    group: list[T] = []
+    size = places = 0
+    for thing in things:
+        name, held = of(thing)
+        takes = 1 if shares_child(name, held) else _PLACES
+        if group and (size + held > _MOST_BYTES or places + takes > _MOST_ITEMS):
             yield group
-            group, size = [], 0
-        group.append(item)
-        size += bytes_held
+            group, size, places = [], 0, 0
+        group.append(thing)
+        size += held
+        places += takes
     if group:
         yield group
+
+
+def _of_item(item: Item) -> tuple[str, int]:
+    return item.key, item.document.size_bytes if item.document is not None else 0
+
+
+def _of_entry(entry: ArchiveEntry) -> tuple[str, int]:
+    return entry.name, entry.size
 
 
 class _Archive:
@@ -184,7 +199,7 @@ class _Archive:
         if failed:
             yield [self._item(key, held[key]) for key in sorted(failed)]
             wanted = [entry for entry in wanted if entry.name not in failed]
-        for group in _by_size(wanted):
+        for group in _grouped(wanted, _of_entry):
             found = extract(raw, [entry.index for entry in group])
             yield [
                 self._item(entry.name, held.get(entry.name), error=document)
@@ -236,16 +251,3 @@ class _Archive:
             failed=failed_before(row, self._job_id),
             shown=True,
         )
-
-
-def _by_size(entries: Sequence[ArchiveEntry]) -> Iterator[list[ArchiveEntry]]:
-    group: list[ArchiveEntry] = []
-    size = 0
-    for entry in entries:
-        if group and (size + entry.size > _MOST_BYTES or len(group) >= _MOST_ITEMS):
-            yield group
-            group, size = [], 0
-        group.append(entry)
-        size += entry.size
-    if group:
-        yield group

@@ -67,13 +67,13 @@ def publish(run: JobRun, index: Index, plans: Sequence[DocumentPlan], progress: 
         present = stored_points(run, index, ids)
     if any(not plan.point_ids <= present for plan in plans):
         raise RetrievalUnavailable("The index did not take all of the vectors.")
-    flipped: set[UUID] = set()
+    written: list[DocumentPlan] = []
     for at in range(0, len(plans), _FLIPS):
-        flipped |= flip(run, index, plans[at : at + _FLIPS])
+        written += flip(run, index, plans[at : at + _FLIPS])
     progress.at(Stage.SWEEP)
     # What was written just now stands as it was planned: only of the others the rows are asked.
-    named = {id_ for plan in plans if plan.document_id in flipped for id_ in plan.point_ids}
-    live = named | live_points(set(ids) - flipped)
+    named = {id_ for plan in written for id_ in plan.point_ids}
+    live = named | live_points(set(ids) - {plan.document_id for plan in written})
     sweep_points(run, index, ids, present, live)
     return len(unknown)
 
@@ -107,11 +107,11 @@ def stored_points(run: JobRun, shelf: Shelf, document_ids: Sequence[UUID]) -> se
     return run.call(lambda: set(shelf.store.scroll_ids(shelf.space, shelf.tenant_id, selector)))
 
 
-def flip(run: JobRun, index: Index, plans: Sequence[DocumentPlan]) -> set[UUID]:
+def flip(run: JobRun, index: Index, plans: Sequence[DocumentPlan]) -> list[DocumentPlan]:
     """One transaction: rows of the new versions instead of those of the old ones.
 
     A document that was deleted, or got a newer upload meanwhile, is left as it stands. Returns the
-    ids of the others.
+    plans that were written.
     """
     with transaction.atomic():
         run.fence()
@@ -130,7 +130,7 @@ def flip(run: JobRun, index: Index, plans: Sequence[DocumentPlan]) -> set[UUID]:
             document.flipped_by = run.job.pk
         _write_documents([document for document, plan in wanted if plan.facts is not None], _NEW)
         _write_documents([document for document, plan in wanted if plan.facts is None], _SAME)
-        return {document.pk for document, _ in wanted}
+        return [plan for _, plan in wanted]
 
 
 def _write_chunks(wanted: Sequence[_Flip]) -> None:

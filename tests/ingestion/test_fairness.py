@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 
 from ingestion.models import ACTIVE_STATES, IngestJob, JobState
+from ingestion.parsing import batches
 from ingestion.services import cancel_job, retry_job, schedule_ingest, schedule_reindex
 from ingestion.tasks import work_once
 from ingestion.worker import drain_in_process
 from minirag.errors import Conflict, UnreadableSource
-from minirag.types import RawDocument
+from minirag.types import ParsedDocument, RawDocument
 from sources.models import Document, Source, SourceType
 from tenants.context import system_context
 from tenants.models import Tenant
@@ -98,6 +99,34 @@ def test_behind_one_tenant_with_large_sources(crowded: Plant, other_tenant: Tena
     assert left > 0 and passed < LARGE / 4, f"{passed} of {LARGE} went first"
 
 
+def test_behind_documents_that_are_slow_to_read(
+    crowded: Plant, other_tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The turn is looked at within a window too: two groups of sixteen are read at a time."""
+    read: list[str] = []
+
+    def slow(raw: RawDocument, *_: Any) -> ParsedDocument:
+        time.sleep(0.02)
+        read.append(raw.key)
+        return ParsedDocument(f"Words of {raw.key}.")
+
+    monkeypatch.setattr(batches, "_alone", slow)
+    crowded.schedule(crowded.files(**{f"d{n}_docx": f"Word {n}." for n in range(LARGE)}))
+    monkeypatch.setattr("ingestion.pipeline.window._MOST_DOCUMENTS", 8 * LARGE)
+    monkeypatch.setattr("ingestion.pipeline.window._FEWEST", 8 * LARGE)
+    with drain_in_process(1):
+        until(lambda: len(read) > 2)
+        with tenant_scope(other_tenant.pk):
+            source = Source.objects.create(
+                tenant=other_tenant, name="S", type=SourceType.TEXT, content="One document."
+            )
+            job = schedule_ingest(system_context(other_tenant.pk, "tests"), source)
+            until(lambda: IngestJob.objects.filter(pk=job.pk, state=JobState.SUCCEEDED).exists())
+        passed = len(read)
+        stop(crowded)
+    assert passed < LARGE / 2, f"{passed} of {LARGE} were read first"
+
+
 def test_behind_one_tenant_with_many_sources(crowded: Plant, other_tenant: Tenant) -> None:
     with tenant_scope(crowded.tenant.pk):
         made = Source.objects.bulk_create(
@@ -140,7 +169,7 @@ def test_what_failed_is_not_tried_again_at_each_turn(
     settings.MINIRAG_JOB_SLICE_SECONDS = 0.0
     read: Counter[str] = Counter()
 
-    def parse(raws: Sequence[RawDocument], cut: Any = None) -> list[UnreadableSource]:
+    def parse(raws: Sequence[RawDocument], *_: Any) -> list[UnreadableSource]:
         read.update(raw.key for raw in raws)
         return [UnreadableSource("It takes too long.") for _ in raws]
 

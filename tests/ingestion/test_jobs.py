@@ -257,10 +257,10 @@ def test_cancel_acts_within_seconds_at_each_stage(
     gate.clear()
     if stage == "parse":
 
-        def slow(raws: Any, size: Any) -> Any:
+        def slow(raws: Any, *others: Any) -> Any:
             entered.set()
             assert gate.wait(30)
-            return parse_many(raws, size)
+            return parse_many(raws, *others)
 
         monkeypatch.setattr(reading_module, "parse_many", slow)
     job = plant.schedule(source)

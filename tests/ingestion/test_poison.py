@@ -129,7 +129,7 @@ def test_two_poisons_in_one_window(plant: Plant, monkeypatch: pytest.MonkeyPatch
     dying(plant, monkeypatch, "arsenic", "cyanide")
     source = many(plant, 24, a_md="# A\n\nSome arsenic.", c_md="# C\n\nSome cyanide.")
     job = plant.schedule(source)
-    assert work_through_deaths() == 5
+    assert work_through_deaths() == 4
     assert_alone(plant, source, job, {"a.md", "c.md"})
 
 

@@ -146,10 +146,10 @@ def test_time_is_bounded_and_a_place_is_free_when_nothing_is_under_way(
     bounds._slots.cache_clear()
     gate, ended = threading.Event(), threading.Event()
 
-    def slow(raws: Any, size: Any) -> Any:
+    def slow(raws: Any, *others: Any) -> Any:
         assert gate.wait(30)
         ended.set()
-        return parse_many(raws, size)
+        return parse_many(raws, *others)
 
     monkeypatch.setattr(reading_module, "parse_many", slow)
     source = plant.text("Some text.")

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import DataError, connection, transaction
+from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 
 from sources.models import Chunk, Document, Source, SourceType
@@ -121,6 +122,17 @@ def test_what_a_column_has_no_room_for_is_refused_not_cut_off(tenant: Tenant) ->
         for wrong in ({"name": "N" * 1000}, {"name": "a\0b"}):
             with pytest.raises(DataError), transaction.atomic():
                 upsert(Source, [vars(a_source()), {**vars(a_source()), **wrong}], ["name"])
+        assert not Source.objects.exists()
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_nothing_is_written_in_a_transaction_that_failed(tenant: Tenant, half: str) -> None:
+    assert connection.vendor == DRIVERS[half]
+    with tenant_scope(tenant.pk), transaction.atomic():
+        transaction.set_rollback(True)
+        with pytest.raises(TransactionManagementError):
+            upsert(Source, [vars(a_source())], ["name"])
+    with tenant_scope(tenant.pk):
         assert not Source.objects.exists()
 
 
