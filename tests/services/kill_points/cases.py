@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 import zlib
@@ -121,12 +120,12 @@ def run(rig: Rig, lane: Lane, point: Point, clean: Clean) -> Result:
     met = _until_met(lane, job, fault)
     struck = time.monotonic()
     _assert_old_or_new(point, clean, _look(lane, made))
-    os.kill(lane.beat.pid, signal.SIGCONT)
+    lane.beat.send(signal.SIGCONT)
     if met and point.deed == "kill":
         worker = lane.worker()
         worker.go()
     ended = lane.clerk.ask("wait_for_end", job=job, seconds=LEASE + 30)
-    os.kill(lane.beat.pid, signal.SIGSTOP)
+    lane.beat.send(signal.SIGSTOP)
     where = (str(point), fault.where, ended)
     if ended["state"] in ("queued", "running"):
         worker.say_where()

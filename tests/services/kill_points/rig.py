@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,8 @@ class Part:
         self._line = self._socket.makefile("rw", encoding="utf-8")
         self._socket.sendall(order.as_line())
         self.pid = int(self._line.readline())
+        # Numbers are used again, and thousands of parts come and go beside other processes.
+        self._process = os.pidfd_open(self.pid)
 
     def go(self) -> None:
         self._line.write("go\n")
@@ -68,18 +70,21 @@ class Part:
 
     def kill(self) -> None:
         """``kill -9``. Gone already is gone."""
-        try:
-            os.kill(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
+        self.send(signal.SIGKILL)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal. Gone already is gone."""
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._process, number)
 
     def say_where(self) -> None:
         """End it with the stacks of its threads in the zygote's output."""
-        os.kill(self.pid, signal.SIGABRT)
+        self.send(signal.SIGABRT)
         wait_for("it is gone", lambda: not Path(f"/proc/{self.pid}/maps").read_bytes(), 5)
 
     def close(self) -> None:
         self.kill()
+        os.close(self._process)
         self._line.close()
         self._socket.close()
 
@@ -257,7 +262,7 @@ def _lane(stack: ExitStack, path: Path, first: Order, wires: dict[str, Wire], nu
     clerk, beat = fork(direct), fork(replace(direct, part="beat"))
     clerk.go()
     beat.go()
-    os.kill(beat.pid, signal.SIGSTOP)
+    beat.send(signal.SIGSTOP)
     lane = Lane(fork, direct, wires, clerk, beat)
     stack.callback(lane.forget_messages)
     return lane
