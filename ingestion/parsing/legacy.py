@@ -1,9 +1,10 @@
 """Which 8-bit or Asian encoding a text without a mark is in, where it is no Unicode.
 
 Letters above ASCII tell: those of a right reading are all of one language, those of a wrong one are
-of several or of none ("pĺ" for "på"), or stand where none would. Where no language of Latin script
-fits, frequencies of letters tell the others apart (``legacy_scripts``). What is none of those is
-left to charset-normalizer; for short Latin texts it guesses.
+of several or of none ("pĺ" for "på"), or stand where none would. Of several readings that may be
+right the likeliest is taken (``legacy_latin``). Where no language of Latin script fits, frequencies
+of letters tell the others apart (``legacy_scripts``). What is none of those is left to
+charset-normalizer; for short Latin texts it guesses.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from collections.abc import Sequence
 
 from charset_normalizer import from_bytes
 
+from ingestion.parsing.legacy_latin import likelihood
 from ingestion.parsing.legacy_letters import BOXES
 from ingestion.parsing.legacy_scripts import best_script
 
-# In this order where two readings fit alike: Western European files are by far the most.
-_LATIN = ("cp1252", "cp1250", "cp1254", "iso8859_2", "cp1257")
-# Of DOS and of old Macintoshes: where no reading of the above is one.
-_OLDER = ("cp850", "mac_roman", "cp437", "cp852")
+# Encodings, those of Windows and others of Unix before those of DOS and of old Macintoshes, with
+# what is taken off a logarithm for being rare: Western European files are by far the most.
+_LATIN = {"cp1252": 0.0, "cp1250": 3.0, "cp1254": 3.0, "iso8859_2": 4.0, "cp1257": 3.0}
+_OLDER = {"cp850": 4.0, "mac_roman": 5.0, "cp437": 5.0, "cp852": 5.0}
+# Bytes that are enough to tell.
+_ENOUGH = 8 * 1024
 _OTHERS = [
     "cp1251", "cp1253", "cp1255", "cp1256",
     "cp932", "euc_jp", "gb18030", "big5", "cp949", "koi8_r",
@@ -60,7 +64,7 @@ _MARKS = frozenset("‘’‚“”„«»‹›–—…•·§©®™°±×÷�
 _ABOVE_ASCII = re.compile("(?<=(.))?([^\x00-\x7f])(?=(.))?", re.DOTALL)
 _WORD = re.compile(r"[^\W\d_]{2,}")
 # Within a word there are these only, and none of these behind one.
-_INSIDE = frozenset("‘’–—…·®™°²³×µªº\xa0\xad")
+_INSIDE = frozenset("‘’–—…·®°²³×µªº\xa0\xad")
 _OPENING = frozenset("„‚¿¡")
 # So great a part of them has to be one language's: else others are asked, then none is.
 _FITS, _MAY_FIT = 0.9, 0.6
@@ -79,14 +83,15 @@ _LIKELY, _SURE = -5.0, -4.2
 
 def guess(sample: bytes) -> str:
     """Name of the encoding that ``sample`` is most probably in; it is not UTF-8."""
-    fits = {encoding: _fit(sample, encoding) for encoding in _LATIN}
-    best = max(_LATIN, key=lambda encoding: fits[encoding])
-    if fits[best] >= _FITS:
-        return "cp1254" if fits["cp1254"] >= _FITS and _is_turkish(sample) else best
-    older = _older(sample)
+    fits = {encoding: _fit(sample, encoding) for encoding in (*_LATIN, *_OLDER)}
+    fitting = [encoding for encoding, fit in fits.items() if fit >= _FITS]
+    best = max(fitting, key=lambda encoding: _likelihood(sample, encoding), default=None)
+    if best in _LATIN:
+        return "cp1254" if "cp1254" in fitting and _is_turkish(sample) else best
     script, likely = best_script(sample)
-    if older and not (likely >= _SURE and _has_words(sample, script)):
-        return older
+    is_script = likely >= _SURE and _has_words(sample, script)
+    if best and not is_script and ("cp1252" in fitting or not _is_of_several(sample)):
+        return best
     if likely >= _LIKELY:
         return script
     perhaps = [encoding for encoding in _LATIN if fits[encoding] >= _MAY_FIT]
@@ -94,19 +99,28 @@ def guess(sample: bytes) -> str:
     return found.encoding if found else "cp1252"
 
 
+def _is_of_several(sample: bytes) -> bool:
+    """Whether it may be a text in several languages, as lists of their names are."""
+    return _fit(sample, "cp1252", _ANY) >= _FITS
+
+
+def _likelihood(sample: bytes, encoding: str) -> float:
+    """How likely the reading is, as a logarithm, with how rare its encoding is taken off."""
+    counted = Counter(sample[:_ENOUGH].decode(encoding, "replace").lower())
+    marks = sum(times for char, times in counted.items() if char in _MARKS)
+    letters = {char: times for char, times in counted.items() if _is_told(char)}
+    return likelihood(letters, marks) - (_LATIN | _OLDER)[encoding]
+
+
+def _is_told(char: str) -> bool:
+    """Whether it says something of the language: what is above ASCII does, and all letters."""
+    return char not in _MARKS and (not char.isascii() or char.isalpha())
+
+
 def is_sure(sample: bytes) -> bool:
     """Whether ``sample`` is clearly a text of another script, though much of it may be UTF-8."""
     script, likely = best_script(sample)
     return likely >= _SURE and _has_words(sample, script)
-
-
-def _older(sample: bytes) -> str | None:
-    """The one of those encodings that fits, where cp1252 makes no letters of any language."""
-    if _fit(sample, "cp1252", _ANY) >= _FITS:
-        return None  # a text in several languages
-    fits = {encoding: _fit(sample, encoding) for encoding in _OLDER}
-    best = max(_OLDER, key=lambda encoding: fits[encoding])
-    return best if fits[best] >= _FITS else None
 
 
 def _has_words(sample: bytes, encoding: str) -> bool:
@@ -131,7 +145,17 @@ def _fit(sample: bytes, encoding: str, languages: Sequence[frozenset[str]] = _LE
         sum(times for (_, char, _), times in found.items() if char in language)
         for language in languages
     )
-    return (common + letters) / max(1, total)
+    return (common + letters - _shouted(text)) / max(1, total)
+
+
+def _shouted(text: str) -> int:
+    """How many small letters above ASCII stand in words whose other letters are capital ones."""
+    found = 0
+    for word in _WORD.findall(text):
+        plain = "" if word.isascii() else _ABOVE.sub("", word)
+        if len(plain) > 1 and plain.isupper():
+            found += sum(char.islower() for char in word)
+    return found
 
 
 def _is_drawn(text: str) -> bool:

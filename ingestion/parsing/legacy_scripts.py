@@ -22,7 +22,8 @@ _FALL = 9.0
 _ENCODINGS: dict[str, tuple[tuple[str, ...], float]] = {
     "cp1251": (("Russian", "Ukrainian", "Bulgarian", "Serbian"), 0.0),
     "koi8_r": (("Russian",), 0.7), "koi8_u": (("Ukrainian",), 1.0),
-    "cp866": (("Russian", "Ukrainian"), 0.7), "iso8859_5": (("Russian", "Serbian"), 1.5),
+    "cp866": (("Russian", "Ukrainian"), 0.7), "cp1125": (("Ukrainian",), 1.0),
+    "iso8859_5": (("Russian", "Serbian"), 1.5),
     "mac_cyrillic": (("Russian",), 8.0),
     "cp1253": (("Greek",), 0.0), "iso8859_7": (("Greek",), 4.0),
     "cp1255": (("Hebrew",), 0.0), "cp1256": (("Arabic",), 0.0), "iso8859_6": (("Arabic",), 1.5),
