@@ -13,6 +13,7 @@ from ingestion.preview import Preview, preview_source
 from ingestion.preview.results import Fate
 from ingestion.serializers import ErrorFieldSerializer
 from minirag.api.serializers import NoBody
+from minirag.errors import ErrorCode
 from sources.selectors import access_source
 from tenants.api_base import TenantView
 from tenants.models import TokenScope
@@ -81,6 +82,7 @@ class SourcePreviewView(TenantView):
 
     scopes: ClassVar = {"POST": TokenScope.WRITE}
     actions: ClassVar = {"POST": "source.preview"}
+    failures: ClassVar = {"POST": (ErrorCode.UNREADABLE_SOURCE, ErrorCode.ADDRESS_REFUSED)}
     path_objects: ClassVar = {"source_id": access_source}
     rate = "chat"
 

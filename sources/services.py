@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -179,6 +180,9 @@ def add_uploads(auth: AuthContext, source: Source, files: Sequence[File[Any]]) -
     if not files:
         raise Invalid.field("file", "Send at least one file.")
     wanted = [(uploads.clean_key(file.name), uploads.check_size(file), file) for file in files]
+    counted = Counter(key for key, _, _ in wanted)
+    if twice := sorted(key for key, count in counted.items() if count > 1):
+        raise Invalid.field("file", f"Two files have the name {twice[0]}: one would be lost.")
     _check_quota(auth, source, {key: size for key, size, _ in wanted})
     kept: list[_Kept] = []
     try:

@@ -59,8 +59,10 @@ class Findings:
         return not any(found) and not any(one.strays for one in self.beside)
 
     def as_dict(self) -> dict[str, Any]:
-        """For machines, and for the row of a check."""
+        """For machines, and for the row of a check: that one says what it mended, too."""
         return {
+            "repair": False,
+            "left_for_later": False,
             "tenant": self.tenant,
             "tenant_id": str(self.tenant_id),
             "collection": self.collection,

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import (
     PermissionDenied,
     RequestDataTooBig,
@@ -60,7 +61,10 @@ _FROM_DRF: Mapping[type[Exception], tuple[ErrorCode, str]] = {
     Http404: (ErrorCode.NOT_FOUND, NotFound.default_message),
     RequestDataTooBig: (ErrorCode.TOO_LARGE, TooLarge.default_message),
     TooManyFieldsSent: (ErrorCode.TOO_LARGE, TooLarge.default_message),
-    TooManyFilesSent: (ErrorCode.TOO_LARGE, TooLarge.default_message),
+    TooManyFilesSent: (
+        ErrorCode.TOO_LARGE,
+        f"A request may hold {settings.DATA_UPLOAD_MAX_NUMBER_FILES} files at most.",
+    ),
     SuspiciousOperation: (ErrorCode.BAD_REQUEST, BadRequest.default_message),
     OperationalError: (ErrorCode.UNAVAILABLE, Unavailable.default_message),
     InterfaceError: (ErrorCode.UNAVAILABLE, Unavailable.default_message),

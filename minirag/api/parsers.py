@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import IO, Any, NoReturn
 
 from django.conf import settings
+from django.utils.http import parse_header_parameters
 from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.renderers import JSONRenderer
 
@@ -89,11 +90,33 @@ def refuse_packed(stream: Any) -> None:
 
 
 class FileFormParser(MultiPartParser):
-    """Forms with files, as they are sent."""
+    """Forms with files, as they are sent, and to their end: a part that broke off is no file."""
 
-    def parse(self, stream: Any, *rest: Any, **named: Any) -> Any:
+    def parse(self, stream: Any, media_type: str | None = None, *rest: Any, **named: Any) -> Any:
         refuse_packed(stream)
-        return super().parse(stream, *rest, **named)
+        _, parameters = parse_header_parameters(media_type or "")
+        watched: Any = _Watched(stream, f"--{parameters.get('boundary', '')}--".encode())
+        found = super().parse(watched, media_type, *rest, **named)
+        if watched.begun and not watched.ended:
+            raise BadRequest("The form breaks off before its end.")
+        return found
+
+
+class _Watched:
+    """A stream that remembers whether the last boundary came by."""
+
+    def __init__(self, stream: Any, last: bytes) -> None:
+        self._stream, self._last = stream, last
+        self._before = b""
+        self.begun = self.ended = False
+
+    def read(self, size: int = -1) -> bytes:
+        block: bytes = self._stream.read(size)
+        seen = self._before + block
+        self.begun = self.begun or bool(block)
+        self.ended = self.ended or self._last in seen
+        self._before = seen[1 - len(self._last) :]
+        return block
 
 
 class StrictJSONParser(BaseParser):

@@ -18,6 +18,7 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import AsyncClient, Client
+from django.test.client import encode_multipart
 
 from minirag.errors import QuotaExceeded
 from sources.models import Document
@@ -67,6 +68,34 @@ def test_files_are_stored_whole_and_appear_as_pending(
     assert all(path.parent == store / str(tenant.pk) / source_id for path in files)
     listed = client_a.get(f"/v1/sources/{source_id}/documents").json()["results"]
     assert {row["id"] for row in listed} == {row["id"] for row in documents}
+
+
+def test_two_files_of_one_name_are_refused_together(client_a: Client, source_id: str) -> None:
+    """One would take the other's place, without a word."""
+    answer = upload(
+        client_a, source_id, ("a/read.me", b"one"), ("b/read.me", b"two"), ("c.md", b"3")
+    )
+    assert answer.status_code == 400 and "read.me" in answer.json()["error"]["fields"]["file"][0]
+    assert client_a.get(f"/v1/sources/{source_id}/documents").json()["results"] == []
+
+
+@pytest.mark.parametrize("cut", [3, 6, 40, 140])
+def test_a_form_that_breaks_off_is_refused_whole(
+    client_a: Client, source_id: str, store: Path, cut: int
+) -> None:
+    files = [SimpleUploadedFile(name, b"Some text.") for name in ("one.txt", "two.txt")]
+    body = encode_multipart("frontier", {"file": files})
+    path = f"/v1/sources/{source_id}/upload"
+    form = "multipart/form-data; boundary=frontier"
+    answer = client_a.post(path, body[:-cut], content_type=form)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
+    assert stored(store) == []
+    assert client_a.post(path, body + b"after the end", content_type=form).status_code == 201
+
+
+def test_too_many_files_are_told_how_many_may_come(client_a: Client, source_id: str) -> None:
+    answer = upload(client_a, source_id, *[(f"{n}.md", b"x") for n in range(101)])
+    assert answer.status_code == 413 and "100 files" in answer.json()["error"]["message"]
 
 
 def test_the_original_comes_back_as_an_attachment(client_a: Client, source_id: str) -> None:
