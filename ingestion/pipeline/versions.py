@@ -40,7 +40,7 @@ _LABELS = tuple(
 )
 _Flip = tuple[Document, DocumentPlan]
 # Documents that change their version in one transaction: few, so that no lock is held for long.
-_FLIPS = 64
+_FLIPS = 128
 
 
 def publish(run: JobRun, index: Index, plans: Sequence[DocumentPlan], progress: Progress) -> int:
