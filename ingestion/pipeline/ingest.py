@@ -35,7 +35,7 @@ from ingestion.pipeline.window import Window
 from ingestion.suspects import least_suspect_first, verdict, without_suspects
 from minirag.errors import MiniRAGError, ProviderRejected
 from minirag.types import Stage
-from sources.models import Chunk, Source
+from sources.models import WEB_TYPES, Chunk, Source
 
 # Bytes of documents that are parsed ahead.
 _MOST_AHEAD = 4 * 1024 * 1024
@@ -102,12 +102,19 @@ def _read(work: _Work, groups: Iterator[list[Item]]) -> None:
             for reading in readings:
                 _take(work, reading, rows)
             # Not only where a window is full: documents that fail, or are slow to read, fill none.
-            if (work.coming or not work.listed) and work.turn.waited_for():
+            if _can_break_off(work, readings) and work.turn.waited_for():
                 _close_window(work)
                 raise TurnOver
     _close_window(work)
     if work.turn_over:
         raise TurnOver
+
+
+def _can_break_off(work: _Work, readings: Sequence[Reading]) -> bool:
+    """Whether there is more to come, and nothing that its server would be asked for once more."""
+    if all(reading.error is not None for reading in readings):
+        return True
+    return (bool(work.coming) or not work.listed) and work.source.type not in WEB_TYPES
 
 
 def _unless_hopeless(run: JobRun, item: Item) -> Item:
