@@ -9,7 +9,7 @@ begun again: it fails alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol, TypeVar
 
 from django.conf import settings
@@ -18,7 +18,7 @@ from ingestion.models import IngestJob
 from minirag.errors import UnreadableSource
 
 # Suspects that are tried together.
-_FEW = 16
+_FEW, _FEW_BYTES = 16, 1024 * 1024
 
 
 class Keyed(Protocol):
@@ -64,17 +64,22 @@ def without_suspects(
             yield rest
 
 
-def least_suspect_first(job: IngestJob, apart: Iterable[K]) -> Iterator[list[K]]:
+def least_suspect_first(
+    job: IngestJob, apart: Iterable[K], weigh: Callable[[K], int]
+) -> Iterator[list[K]]:
     """In the order in which they are tried, and together: alone where one more death is the last.
 
-    Hundreds may have been under way, and each try costs a call of the provider.
+    Hundreds may have been under way, and each try costs a call of the provider. ``weigh`` tells the
+    bytes of one: together they are few.
     """
     few: list[K] = []
+    size = 0
     for item in sorted(apart, key=lambda item: int(job.suspects[item.key])):
         alone = int(job.suspects[item.key]) + 2 > settings.MINIRAG_JOB_CRASHES
-        if few and (alone or len(few) >= _FEW):
+        if few and (alone or len(few) >= _FEW or size + weigh(item) > _FEW_BYTES):
             yield few
-            few = []
+            few, size = [], 0
         few.append(item)
+        size += weigh(item)
     if few:
         yield few

@@ -94,4 +94,4 @@ def _sign(token: re.Match[str]) -> Sign:
         return named.get(text, "literal"), text
     if kind in ("quoted", "escaped"):
         return "literal", text
-    return kind, text if kind == "half" else text.lower()
+    return kind, text if kind in ("half", "era") else text.lower()

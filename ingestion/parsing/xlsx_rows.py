@@ -95,14 +95,23 @@ def places(archive: SafeArchive, part: str, limits: ContentLimits) -> Places:
     return replace(seen, rows=sorted(found), errors=errors)
 
 
+_UNREAD = (
+    "xl/media/", "xl/embeddings/", "xl/drawings/", "xl/charts/", "xl/activex/",
+    "xl/printersettings/", "docprops/thumbnail", "customxml/",
+)  # fmt: skip
+
+
 def written_anew(archive: SafeArchive, far: dict[str, list[int]], errors: set[str]) -> bytes:
     """The workbook with the rows of ``far`` sheets (by their filled ones) moved together.
 
-    The errors in those and in the sheets ``errors`` become texts.
+    The errors in those and in the sheets ``errors`` become texts. Pictures and the like, which may
+    be large or damaged, are left out: nobody reads them.
     """
     made = BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as out:
         for name, stored in archive.stored_names().items():
+            if name.lower().startswith(_UNREAD):
+                continue
             pieces = archive.pieces(name)
             if name in far or name in errors:
                 pieces = _changed(archive, name, far.get(name))

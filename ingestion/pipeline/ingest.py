@@ -24,7 +24,15 @@ from ingestion.pipeline.moves import Moves
 from ingestion.pipeline.outcomes import Outcome, Tally
 from ingestion.pipeline.plans import DocumentPlan, Rows, Target, make_plan, standing_rows
 from ingestion.pipeline.progress import Progress
-from ingestion.pipeline.reading import Item, Reading, cut, load, title_of, weight
+from ingestion.pipeline.reading import (
+    Item,
+    Reading,
+    cut,
+    held_bytes,
+    load,
+    title_of,
+    weight,
+)
 from ingestion.pipeline.removal import remove_leftovers
 from ingestion.pipeline.sync import finish
 from ingestion.pipeline.turns import Turn
@@ -57,6 +65,8 @@ class _Work:
     # Keys of the documents in the window.
     keys: dict[UUID, str] = field(default_factory=dict)
     turn_over: bool = False
+    # Whether others waited when the last group was begun; asking again begins a new slice.
+    waited_for: bool = False
     # Groups that are read and not looked at yet, and whether there is none after them.
     coming: int = 0
     listed: bool = False
@@ -80,8 +90,11 @@ def ingest_source(run: JobRun) -> Outcome:
     listed = list_items(source, work.index.signature, work.listing, run.job)
     apart: list[Item] = []
     _read(work, without_suspects(run.job, listed, apart))
-    for items in least_suspect_first(run.job, apart):
+    tries = list(least_suspect_first(run.job, apart, held_bytes))
+    for left, items in zip(reversed(range(len(tries))), tries, strict=True):
         _read(work, iter([[_unless_hopeless(run, item) for item in items]]))
+        if left and (work.waited_for or work.turn.waited_for()):
+            raise TurnOver
     run.begin(())
     moves = Moves(run, work.index, work.progress)
     finish(moves, source, work.listing, work.tally)
@@ -125,7 +138,7 @@ def _unless_hopeless(run: JobRun, item: Item) -> Item:
 
 def _begun(work: _Work, groups: Iterator[list[Item]]) -> Iterator[list[Reading]]:
     """What has to be parsed, read group by group; what is unchanged or unreadable is counted."""
-    waited_for = False
+    work.waited_for = False
     work.progress.at(Stage.LOAD)  # before the first page of a slow site has come
     while (items := _next(work, groups)) is not None:
         work.progress.at(Stage.LOAD)
@@ -138,7 +151,7 @@ def _begun(work: _Work, groups: Iterator[list[Item]]) -> Iterator[list[Reading]]
         documents.take_over(work.run, work.listing, readable)
         changed = _changed(work, readable)
         fetched = any(item.asked and item.failed is None for item in items)
-        if waited_for and changed and not fetched:
+        if work.waited_for and changed and not fetched:
             work.turn_over = True
             return
         if changed:
@@ -151,10 +164,10 @@ def _begun(work: _Work, groups: Iterator[list[Item]]) -> Iterator[list[Reading]]
             work.turn.again()  # an earlier turn's work: a turn that only passed it by would be none
             continue
         # Pages that were fetched already are one group more: it may have been the last one.
-        if waited_for:
+        if work.waited_for:
             work.turn_over = True
             return
-        waited_for = work.turn.waited_for()
+        work.waited_for = work.turn.waited_for()
     work.listed = True
 
 

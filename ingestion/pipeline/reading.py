@@ -138,6 +138,13 @@ def stands(reading: Reading, signature: str) -> bool:
     return made == (reading.facts.content_hash, signature)
 
 
+def held_bytes(item: Item) -> int:
+    """Bytes of what ``item`` stands for, as far as is known."""
+    if item.raw is not None:
+        return len(item.raw.content)
+    return item.document.size_bytes if item.document is not None else 0
+
+
 def weight(readings: Sequence[Reading]) -> int:
     """Bytes that ``readings`` hold, at least one.
 

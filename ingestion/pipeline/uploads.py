@@ -18,7 +18,7 @@ from ingestion.models import IngestJob
 from ingestion.parsing.archives import ArchiveEntry, extract, is_archive, list_entries
 from ingestion.parsing.batches import shares_child
 from ingestion.pipeline.listing import Listing, origin_of
-from ingestion.pipeline.reading import Item, failed_before
+from ingestion.pipeline.reading import Item, failed_before, held_bytes
 from ingestion.pipeline.unchanged import are_alike, labelled
 from minirag.errors import AddressRefused, Conflict, UnreadableSource
 from minirag.formats import kind_of_mime
@@ -119,7 +119,7 @@ def _grouped(things: Iterable[T], of: Callable[[T], tuple[str, int]]) -> Iterato
 
 
 def _of_item(item: Item) -> tuple[str, int]:
-    return item.key, item.document.size_bytes if item.document is not None else 0
+    return item.key, held_bytes(item)
 
 
 def _of_entry(entry: ArchiveEntry) -> tuple[str, int]:

@@ -19,7 +19,7 @@ from ingestion.suspects import least_suspect_first
 from ingestion.tasks import work_once
 from minirag.errors import Unavailable
 from minirag.types import ParsedDocument, RawDocument
-from tenants.scope import tenant_scope
+from tenants.scope import platform_scope, tenant_scope
 from tests.ingestion.conftest import Plant, beside
 
 
@@ -129,15 +129,36 @@ def test_nothing_more_is_parsed_for_nobody() -> None:
 
 
 def test_suspects_are_tried_together_while_a_death_is_left(settings: Any) -> None:
-    settings.MINIRAG_JOB_CRASHES = 3
     keys = [f"k{n}" for n in range(40)]
     job = IngestJob(suspects={key: 2 if n in (3, 7) else 1 for n, key in enumerate(keys)})
-    tries = [[item.key for item in items] for items in least_suspect_first(job, map(Named, keys))]
-    assert [len(items) for items in tries] == [16, 16, 6, 1, 1]
-    assert tries[-2:] == [["k3"], ["k7"]] and {*chain(*tries)} == {*keys}
-    settings.MINIRAG_JOB_CRASHES = 2
-    tries = [[item.key for item in items] for items in least_suspect_first(job, map(Named, keys))]
-    assert [len(items) for items in tries] == [1] * 40
+
+    def tries(crashes: int, size: int) -> list[list[str]]:
+        settings.MINIRAG_JOB_CRASHES = crashes
+        groups = least_suspect_first(job, map(Named, keys), lambda _: size)
+        return [[item.key for item in items] for items in groups]
+
+    few = tries(3, 1024)
+    assert [len(items) for items in few] == [16, 16, 6, 1, 1]
+    assert few[-2:] == [["k3"], ["k7"]] and {*chain(*few)} == {*keys}
+    # One may be what used the memory up.
+    assert len(tries(3, 3 * 1024 * 1024)) == len(tries(2, 1024)) == 40
+
+
+def test_between_suspects_others_get_their_turn(
+    plant: Plant, parser: Parser, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MINIRAG_JOB_SLICE_SECONDS = 0.0
+    monkeypatch.setattr("ingestion.pipeline.turns.others_wait", lambda tenant_id: True)
+    parser.gate.set()
+    names = [f"d{n}" for n in range(8)]
+    job = plant.schedule(plant.files(**{f"{name}_docx": f"Words {name}." for name in names}))
+    with platform_scope("tests"):
+        suspects = {f"{name}.docx": 2 for name in names}
+        IngestJob.objects.filter(pk=job.pk).update(suspects=suspects)
+    for turn in range(1, 9):
+        assert plant.job(job).state == JobState.QUEUED
+        assert work_once() and len(parser.begun) == turn
+    assert plant.job(job).state == JobState.SUCCEEDED
 
 
 class Named:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -178,6 +179,20 @@ def test_errors_are_shown_as_the_sheet_shows_them() -> None:
     assert parse(out.getvalue()).text == (
         'S\n\nItem | Share\nItem 1 | #DIV/0!\nItem 2 | #N/A\na t="e" b | 0.5'
     )
+
+
+def test_a_picture_that_is_damaged_costs_no_sheet_its_errors() -> None:
+    sheet = '<sheetData><row r="1"><c r="A1" t="e"><v>#DIV/0!</v></c></row></sheetData>'
+    picture = random.Random(3).randbytes(300)  # what cannot be packed stands there as it is
+    whole = make_xlsx({"S": sheet}, {"xl/media/image1.png": picture})
+    damaged = whole.replace(picture[:20], bytes(20))
+    assert damaged != whole
+    assert parse(damaged).text == parse(whole).text == "S\n\n#DIV/0!"
+
+
+@pytest.mark.parametrize("code", ["#,##0 Euro", "0 EUR"])
+def test_words_of_a_format_stay_as_they_are_written(code: str) -> None:
+    assert shown_number(5.0, code) == code.replace("#,##", "").replace("0", "5")
 
 
 @pytest.mark.parametrize("last", [3, 900_001])

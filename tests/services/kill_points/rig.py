@@ -75,7 +75,8 @@ class Part:
     def send(self, number: signal.Signals) -> None:
         """Send it a signal. Gone already is gone."""
         with suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._process, number)
+            if self._process >= 0:
+                signal.pidfd_send_signal(self._process, number)
 
     def say_where(self) -> None:
         """End it with the stacks of its threads in the zygote's output."""
@@ -84,7 +85,9 @@ class Part:
 
     def close(self) -> None:
         self.kill()
-        os.close(self._process)
+        if self._process >= 0:
+            os.close(self._process)
+        self._process = -1
         self._line.close()
         self._socket.close()
 
